@@ -1,0 +1,1 @@
+"""The program around the queue and the extractor: settings, database, HTTP, pages, worker, command line."""

