@@ -1,0 +1,221 @@
+"""Which pages of a site to read first: those that say who is behind it and how to reach them."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections.abc import Iterable, Sequence
+from urllib.parse import unquote
+
+from yarl import URL
+
+from extractor.address import is_same_site
+from extractor.errors import Permanent
+from extractor.fetch.urls import checked_url
+from extractor.models import Link
+
+#: What a page's address or link text says, and what reading it is worth. Without accents; a word stands for its
+#: beginning where it ends in ``*``. Chinese, Japanese and Korean words match anywhere.
+WORDS: dict[int, str] = {
+    100: (
+        "contact* kontakt* contacto contatti contato contatto contactez contacteer kapcsolat* kontakty yhteystiedot"
+        " iletisim bize-ulasin contactar contactenos contactanos επικοινωνια контакт* связаться get-in-touch"
+        " reach-us write-us napiste-nam ota-yhteytta neem-contact-op kontaktieren ansprechpartner"
+        " お問い合わせ 問い合わせ 联系我们 聯絡我們 联系 聯絡 문의 연락처 오시는"
+    ),
+    95: (
+        "impressum imprint colophon kolofon mentions-legales mentions_legales aviso-legal note-legali"
+        " legal-notice legal-information impressum-datenschutz 特定商取引法 会社概要 公司简介 회사소개 υπεύθυνος"
+        " udaje-o-spolecnosti mentiuni-legale"
+    ),
+    80: (
+        "about* ueber-uns uber-uns uberuns ueberuns om-oss om-os om-meg tietoa quienes-somos sobre* qui-sommes-nous"
+        " a-propos apropos chi-siamo over-ons over o-nas o-spolecnosti o-firme hakkimizda kurumsal rolunk"
+        " despre* sobre-nos o-nama om-foretaget yritys virksomhed unternehmen entreprise empresa azienda bedrijf"
+        " firma spolecnost ceg company* corporate who-we-are our-story impresszum о-нас о-компании компания"
+        " σχετικα ποιοι-ειμαστε 私たち 企業情報 会社案内 关于我们 關於我們 关于 소개"
+    ),
+    65: (
+        "team unser-team our-team equipe equipo squadra mitarbeiter medarbejdere medarbetare ansatte henkilosto"
+        " staff people leadership management direction direktion vorstand zespol tym kadro ekip echipa csapat"
+        " команда スタッフ 团队 팀"
+    ),
+    60: (
+        "location* standort* locaties vestigingen filialen sedi sucursales agences lokalizacje pobocky lokationer"
+        " kontor* toimipisteet subeler puntos-de-venta store-locator stores branches office* anfahrt directions"
+        " find-us acces dove-siamo donde-estamos telephely адрес* офисы アクセス 店舗 门店 지점 오시는길"
+    ),
+    45: "support help hilfe ayuda aide aiuto kundenservice klantenservice customer-service service-client pomoc faq",
+    40: "legal terms agb cgv cgu conditions voorwaarden condizioni podminky regulamin vilkar ehdot",
+    35: (
+        "privacy* datenschutz* privacidad confidentialite riservatezza rgpd gdpr ochrana-osobnich-udaju prywatnosc"
+        " polityka-prywatnosci integritetspolicy personvern privatliv tietosuoja gizlilik adatvedelem"
+        " confidentialitate конфиденциальность απορρητο プライバシー 隐私 개인정보"
+    ),
+    20: "service* leistungen servicios services servizi diensten uslugi produkte products angebot referenzen",
+    15: "press presse media news newsroom career* karriere jobs blog",
+}
+_SEPARATORS = re.compile(r"[\s/_\-.,:;|&+()\[\]!?»›→…'\"]+")
+
+
+def folded(text: str) -> str:
+    """Lower case, without accents, words joined by one hyphen: 'Über uns' and 'ueber_uns' compare with the lists."""
+    text = unicodedata.normalize("NFKD", text.lower()).replace("ß", "ss").replace("ø", "o").replace("ł", "l")
+    text = text.replace("ı", "i").replace("æ", "ae").replace("đ", "d")
+    return _SEPARATORS.sub("-", "".join(c for c in text if not unicodedata.combining(c))).strip("-")
+
+
+_EXACT: dict[str, int] = {}
+_PREFIXES: list[tuple[str, int]] = []
+_ANYWHERE: list[tuple[str, int]] = []
+for _value, _words in WORDS.items():
+    for _word in _words.split():
+        if _word[0] > "\u2fff":
+            _ANYWHERE.append((folded(_word), _value))
+        elif _word.endswith("*"):
+            _PREFIXES.append((folded(_word[:-1]), _value))
+        else:
+            _EXACT.setdefault(folded(_word), _value)
+
+#: Tried once each where no link leads to a contact page, most likely first.
+COMMON_PATHS = ("/contact", "/kontakt", "/contact-us", "/impressum", "/about")
+GERMAN_PATHS = ("/impressum", "/kontakt", "/kontakt.html", "/impressum.html")
+_PATHS_BY_ENDING = {
+    "de": GERMAN_PATHS,
+    "at": GERMAN_PATHS,
+    "ch": ("/kontakt", "/contact", "/impressum"),
+    "fr": ("/contact", "/mentions-legales", "/nous-contacter"),
+    "es": ("/contacto", "/aviso-legal"),
+    "it": ("/contatti", "/chi-siamo"),
+    "nl": ("/contact", "/over-ons"),
+    "pl": ("/kontakt", "/o-nas"),
+    "cz": ("/kontakt", "/kontakty"),
+    "se": ("/kontakt", "/om-oss"),
+    "no": ("/kontakt", "/om-oss"),
+    "dk": ("/kontakt", "/om-os"),
+    "fi": ("/yhteystiedot",),
+    "pt": ("/contactos", "/contacto"),
+    "br": ("/contato", "/sobre"),
+    "hu": ("/kapcsolat", "/impresszum"),
+    "tr": ("/iletisim",),
+    "ro": ("/contact",),
+}
+
+_PLACE_BONUS = {"footer": 8, "nav": 6, "header": 6, "main": 0, "head": -20}
+_NEVER = re.compile(
+    r"log-?(?:in|out)|sign-?(?:in|up|out)|register|logout|abmelden|anmelden|cart|warenkorb|basket|checkout|kasse|panier"
+    r"|wishlist|add-to|wp-admin|wp-json|xmlrpc|/feed\b|/rss\b|/cdn-cgi/|/tag/|/author/|/account\b|mein-konto|my-account"
+    r"|unsubscribe|delete|/print\b|/share\b|/search\b|/calendar\b",
+    re.IGNORECASE,
+)
+_NOT_A_PAGE = re.compile(
+    r"\.(?:pdf|jpe?g|png|gif|webp|avif|svg|ico|bmp|tiff?|mp[34]|m4[av]|avi|mov|webm|ogg|wav|zip|rar|7z|gz|tgz|tar|exe"
+    r"|dmg|apk|docx?|xlsx?|pptx?|odt|ods|csv|txt|xml|rss|atom|json|js|css|woff2?|ttf|eot|ics|vcf)$",
+    re.IGNORECASE,
+)
+MAX_LINKS_LOOKED_AT = 3_000
+#: Below this a page is read only to fill up max_pages.
+CONTACT_VALUE = 60
+
+
+def word_value(text: str) -> int:
+    """The highest value of any word or phrase in a folded text; 0 where it has none."""
+    best = max((value for word, value in _ANYWHERE if word in text), default=0)
+    padded = f"-{text}-"
+    words = text.split("-")
+    for start in range(min(len(words), 12)):
+        for length in (1, 2, 3, 4):
+            best = max(best, _EXACT.get("-".join(words[start : start + length]), 0))
+    return max(best, max((value for prefix, value in _PREFIXES if f"-{prefix}" in padded), default=0))
+
+
+def link_value(url: URL, text: str, place: str) -> float:
+    """How likely a page has the contacts; below zero it is never read."""
+    path = unquote(url.raw_path)
+    if _NEVER.search(str(url)) or _NOT_A_PAGE.search(path):
+        return -1.0
+    in_path = word_value(folded(re.sub(r"\.(?:html?|php|aspx?|jsp)$", "", path)))
+    in_text = word_value(folded(text)) if len(text) <= 60 else 0
+    value = max(in_path, in_text) + (5 if in_path and in_text else 0)
+    # A long path that mentions the word is an article about it.
+    value -= 6 * max(0, path.strip("/").count("/")) + (12 if len(path) > 60 else 0)
+    if url.raw_query_string:
+        value -= 10
+    return max(0.0, value + _PLACE_BONUS.get(place, 0))
+
+
+def page_key(url: URL) -> str:
+    """One spelling for addresses of the same page: scheme, leading www., index files and a final slash do not count."""
+    host = str(url.host).removeprefix("www.")
+    path = re.sub(r"/(?:index|default)\.(?:html?|php|aspx?)$", "/", url.raw_path).rstrip("/")
+    query = f"?{url.raw_query_string}" if url.raw_query_string else ""
+    return f"{host}{path}{query}"
+
+
+class Frontier:
+    """The pages of one site still to read, best first; each page once."""
+
+    def __init__(self, home: URL) -> None:
+        self._host = str(home.host)
+        self._seen = {page_key(home)}
+        self._waiting: dict[str, tuple[float, int, URL]] = {}
+        self._count = 0
+
+    def add_links(self, links: Iterable[Link]) -> None:
+        """Take in the links of a page that lead to the same site."""
+        for number, link in enumerate(links):
+            if number >= MAX_LINKS_LOOKED_AT:
+                break
+            self._add(link.url, text=link.text, place=link.place)
+
+    def add_urls(self, urls: Iterable[str]) -> None:
+        """Take in addresses without a text, from a sitemap; worth a little less than a link of the same name."""
+        for number, url in enumerate(urls):
+            if number >= MAX_LINKS_LOOKED_AT:
+                break
+            self._add(url, text="", place="main")
+
+    def _add(self, text_url: str, *, text: str, place: str) -> None:
+        try:
+            url = checked_url(text_url)
+        except Permanent:
+            return
+        if not is_same_site(str(url.host), self._host):
+            return
+        key = page_key(url)
+        value = link_value(url, text, place)
+        if key in self._seen or value < 0:
+            return
+        known = self._waiting.get(key)
+        if known is None or known[0] < value:
+            self._count += 1
+            self._waiting[key] = (value, known[1] if known else self._count, url)
+
+    def mark_seen(self, url: URL) -> bool:
+        """Note that a page was read under this address; False where it was before."""
+        key = page_key(url)
+        is_new = key not in self._seen
+        self._seen.add(key)
+        self._waiting.pop(key, None)
+        return is_new
+
+    def take(self) -> URL | None:
+        """The best page still to read, in order of appearance among equals; None where there is none."""
+        if not self._waiting:
+            return None
+        key = min(self._waiting, key=lambda k: (-self._waiting[k][0], self._waiting[k][1]))
+        url = self._waiting.pop(key)[2]
+        self._seen.add(key)
+        return url
+
+    def best_value(self) -> float:
+        """The value of what take() would give; 0 where there is nothing."""
+        return max((value for value, _, _ in self._waiting.values()), default=0.0)
+
+    def __len__(self) -> int:
+        return len(self._waiting)
+
+
+def common_paths(home: URL) -> Sequence[str]:
+    """Where contact pages usually are, for a site whose home page links none."""
+    return _PATHS_BY_ENDING.get(str(home.host).rpartition(".")[2], COMMON_PATHS)

@@ -1,0 +1,267 @@
+"""One request to one URL: a reply within the bounds, or an error with a stable code."""
+
+from __future__ import annotations
+
+import asyncio
+import ssl
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Self
+
+import aiohttp
+from aiohttp.connector import Connection
+from aiohttp.http_exceptions import ContentEncodingError
+from yarl import URL
+
+from extractor.errors import ExtractError, Permanent, Transient
+from extractor.fetch.pace import Pace
+from extractor.fetch.settings import FetchSettings
+from extractor.fetch.urls import REFUSED_ADDRESS
+from extractor.models import TlsFacts
+from extractor.network import AddressPolicy, GatedResolver, HostsFile, NoSuchName, RefusedAddress, SystemLookup
+
+REDIRECTS = frozenset({301, 302, 303, 307, 308})
+#: What aiohttp decodes. Anything else, and any list of them, would come through undecoded.
+CONTENT_CODINGS = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
+MAX_REDIRECT_BODY = 16 * 1024
+MAX_HEADER_CHARACTERS = 2_000
+IDLE_CONNECTION_SECONDS = 5.0
+
+#: How many bytes of a body to read, by status and content type; 0 reads none and closes the connection.
+BodyRule = Callable[[int, str], int]
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What came back for one request. Header names are lower case, values one clean line of bounded length."""
+
+    url: URL
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+    is_cut: bool  #: the body went on, or ended before it was whole
+    ms: int
+    protocol: str
+    tls: TlsFacts | None = field(default=None, compare=False)
+    location: str | None = None  #: as sent
+
+    @property
+    def content_type(self) -> str:
+        """The media type alone, lower case; empty where none was sent."""
+        return self.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+class _Response(aiohttp.ClientResponse):
+    """Keeps the transport: aiohttp lets go of it as soon as a short body is whole."""
+
+    transport: asyncio.Transport | None = None
+
+    async def start(self, connection: Connection) -> aiohttp.ClientResponse:
+        self.transport = connection.transport
+        return await super().start(connection)
+
+
+class Fetcher:
+    """One session for the process. No cookies, no proxies, no credentials, no unverified TLS.
+
+    Every connection is made by the address policy's ``open_socket``.
+    """
+
+    def __init__(self, settings: FetchSettings) -> None:
+        self._settings = settings
+        hosts = HostsFile(settings.hosts_file) if settings.hosts_file else None
+        ports = hosts.ports if hosts and not settings.extra_ports else settings.extra_ports
+        self.policy = AddressPolicy(settings.allow_networks, ports)
+        self.resolver = GatedResolver(self.policy, settings.lookup or SystemLookup(hosts))
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        connector = aiohttp.TCPConnector(
+            resolver=self.resolver,
+            socket_factory=self.policy.open_socket,
+            use_dns_cache=False,  # the resolver has its own
+            limit=0,  # the number of scans at once is the caller's, and each scan makes two requests at most
+            keepalive_timeout=IDLE_CONNECTION_SECONDS,
+            ssl=self._settings.ssl_context or ssl.create_default_context(),
+        )
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            connector_owner=True,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            response_class=_Response,
+            trust_env=False,
+            auto_decompress=True,
+            headers={"User-Agent": self._settings.user_agent, "Accept-Encoding": "gzip, deflate, br, zstd"},
+            max_line_size=8_190,
+            max_field_size=8_190,
+        )
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        if self._session is not None:
+            await self._session.close()
+        await self.resolver.close()
+
+    async def get(
+        self, url: URL, *, pace: Pace, body_rule: BodyRule, headers: Mapping[str, str] | None = None
+    ) -> Reply:
+        """Make one request and follow nothing.
+
+        Raises:
+            Transient, Permanent: with a stable code; the message has no text of the site and no address.
+        """
+        port = url.port or 443
+        address = await self._address_of(str(url.host), port, pace)
+        async with pace.request_to(address):
+            seconds = min(self._settings.timeout_seconds, pace.remaining_seconds())
+            if seconds <= 0:
+                raise timed_out()
+            started = time.monotonic()
+            try:
+                async with asyncio.timeout(seconds):
+                    return await self._request(url, body_rule, headers or {}, started)
+            except (aiohttp.ClientError, OSError, ValueError) as error:
+                raise explain(error) from error
+
+    async def _address_of(self, host: str, port: int, pace: Pace) -> str:
+        """The address whose turn to wait for: the one that is tried first."""
+        seconds = min(self._settings.timeout_seconds, pace.remaining_seconds())
+        try:
+            async with asyncio.timeout(seconds):
+                return (await self.resolver.endpoints(host, port))[0].address
+        except OSError as error:
+            raise explain(error, looking_up=True) from error
+
+    async def _request(self, url: URL, body_rule: BodyRule, headers: Mapping[str, str], started: float) -> Reply:
+        if self._session is None:
+            raise RuntimeError("the fetcher is used outside its context")
+        connect = min(self._settings.connect_seconds, self._settings.timeout_seconds)
+        timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
+        async with self._session.get(url, allow_redirects=False, timeout=timeout, headers=headers) as response:
+            clean = clean_headers(response.headers)
+            rule = MAX_REDIRECT_BODY if response.status in REDIRECTS else self._wanted(response, clean, body_rule)
+            tls = _tls_facts(response.transport if isinstance(response, _Response) else None)
+            body, is_cut = await _read(response, rule)
+            version = response.version
+            return Reply(
+                url=url,
+                status=response.status,
+                headers=clean,
+                body=body,
+                is_cut=is_cut,
+                ms=int((time.monotonic() - started) * 1000),
+                protocol=f"HTTP/{version.major}.{version.minor}" if version else "HTTP",
+                tls=tls,
+                location=response.headers.get("Location") if response.status in REDIRECTS else None,
+            )
+
+    def _wanted(self, response: aiohttp.ClientResponse, headers: Mapping[str, str], body_rule: BodyRule) -> int:
+        coding = ",".join(response.headers.getall("Content-Encoding", ())).strip().lower()
+        wanted = body_rule(response.status, headers.get("content-type", "").partition(";")[0].strip().lower())
+        if wanted and coding not in CONTENT_CODINGS:
+            raise Permanent("bad_encoding", "The site sends its pages in a coding that cannot be read.")
+        return wanted
+
+
+async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
+    """Up to ``limit`` decoded bytes, and whether there was more or the end is missing."""
+    if limit == 0:
+        response.close()
+        return b"", True
+    parts: list[bytes] = []
+    size = 0
+    try:
+        async for chunk in response.content.iter_any():
+            parts.append(chunk)
+            size += len(chunk)
+            if size > limit:
+                response.close()  # not release: what is left must not be read into the next request
+                return b"".join(parts)[:limit], True
+    except aiohttp.ClientPayloadError as error:
+        # A wrong Content-Length or a missing last chunk: browsers show what came, so do we.
+        if not size or _has_cause(error, ContentEncodingError) or _has_cause(error, OSError):
+            raise
+        response.close()
+        return b"".join(parts), True
+    return b"".join(parts), False
+
+
+def clean_headers(headers: Mapping[str, str]) -> dict[str, str]:
+    """Header values as one line of valid text each; of a repeated name the values joined by a comma and a line feed.
+
+    Set-Cookie keeps each value apart by a line feed, because a comma is part of its dates.
+    """
+    clean: dict[str, str] = {}
+    for name, value in headers.items():
+        key = name.lower()[:100]
+        text = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:MAX_HEADER_CHARACTERS]
+        text = "".join(c if c.isprintable() else " " for c in text)
+        if key in clean:
+            joined = clean[key] + ("\n" if key == "set-cookie" else ", ") + text
+            text = joined[: 4 * MAX_HEADER_CHARACTERS]
+        clean[key] = text
+    return clean
+
+
+def _tls_facts(transport: asyncio.Transport | None) -> TlsFacts | None:
+    ssl_object: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport else None
+    certificate: dict[str, Any] = (ssl_object.getpeercert() if ssl_object else None) or {}
+    if not certificate:
+        return None
+    issuer = {key: value for group in certificate.get("issuer", ()) for key, value in group}
+    name = issuer.get("organizationName") or issuer.get("commonName")
+    expires_at = None
+    if not_after := certificate.get("notAfter"):
+        try:
+            expires_at = datetime.fromtimestamp(ssl.cert_time_to_seconds(not_after), UTC)
+        except (ValueError, OverflowError, OSError):
+            expires_at = None
+    return TlsFacts(issuer="".join(c for c in name if c.isprintable())[:200] if name else None, expires_at=expires_at)
+
+
+def timed_out() -> Transient:
+    """The error for a deadline that passed."""
+    return Transient("timed_out", "The site did not answer in time.")
+
+
+def explain(error: BaseException, *, looking_up: bool = False) -> ExtractError:
+    """Sort what aiohttp, asyncio and the system raise, by what the caller does about it."""
+    if _has_cause(error, RefusedAddress):
+        return Permanent("refused_address", REFUSED_ADDRESS)
+    if _has_cause(error, NoSuchName):
+        return Permanent("no_such_domain", "The domain does not exist, or leads nowhere.")
+    if isinstance(error, TimeoutError):
+        if looking_up:
+            return Transient("dns_failed", "The domain's name servers did not answer.")
+        return timed_out()
+    if isinstance(error, aiohttp.ClientConnectorCertificateError):
+        return Permanent("tls_certificate", "The site's certificate is not valid.")
+    if isinstance(error, aiohttp.ClientConnectorSSLError | ssl.SSLError):
+        return Transient("tls_failed", "No secure connection to the site could be made.")
+    if looking_up or isinstance(error, aiohttp.ClientConnectorDNSError):
+        return Transient("dns_failed", "The domain's name servers did not answer.")
+    if isinstance(error, aiohttp.ClientConnectorError):
+        return Transient("connect_failed", "The site could not be reached.")
+    if _has_cause(error, ContentEncodingError):
+        return Permanent("bad_encoding", "The site sends its pages in a coding that cannot be read.")
+    if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
+        return Permanent("bad_response", "The site does not answer as a web site does.")
+    if isinstance(error, aiohttp.ClientError | OSError):
+        return Transient("connection_lost", "The site closed the connection before its answer was whole.")
+    return Permanent("bad_response", "The site does not answer as a web site does.")
+
+
+def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
+    """Whether the error, what it came from, or the operating system's error inside it, is of a kind."""
+    seen: list[BaseException | None] = [error]
+    for _ in range(8):
+        current = seen[-1]
+        if current is None:
+            return False
+        if isinstance(current, kind) and not (kind is OSError and isinstance(current, aiohttp.ClientError)):
+            return True
+        inner = getattr(current, "os_error", None) or current.__cause__ or current.__context__
+        seen.append(inner if inner is not current else None)
+    return False
