@@ -157,13 +157,14 @@ def _authority(text: str) -> str:
 def _refuse_confusing(authority: str, *, has_scheme: bool) -> None:
     if not authority:
         raise refuse("malformed_url")
+    if "\\" in authority:
+        raise refuse("backslash")
     if "@" in authority:
         bare = authority.removeprefix("mailto:")
         looks_like_mail = not has_scheme and ":" not in bare and bare.count("@") == 1
         raise refuse("email_address" if looks_like_mail else "userinfo")
-    for character, code in (("\\", "backslash"), ("%", "percent")):
-        if character in authority:
-            raise refuse(code)
+    if "%" in authority:
+        raise refuse("percent")
     if "[" in authority or "]" in authority or _IPV6_SHAPE.fullmatch(authority):
         raise refuse("ip_address")
     if any(character.isspace() for character in authority):
