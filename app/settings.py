@@ -53,6 +53,10 @@ class Settings(BaseSettings):
     fetch_user_agent: str | None = Field(default=None, max_length=300)
     fetch_respect_robots: bool = True
     fetch_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
+    fetch_hosts_file: Path | None = Field(
+        default=None,
+        description="Names answered from this file instead of DNS; needs FETCH_ALLOW_NETWORKS to be of use.",
+    )
 
     default_tenant_id: UUID = DEFAULT_TENANT_ID
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
