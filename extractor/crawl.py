@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import unicodedata
 from collections.abc import Iterable, Sequence
+from itertools import islice
 from urllib.parse import unquote
 
 from yarl import URL
@@ -56,26 +57,31 @@ WORDS: dict[int, str] = {
     15: "press presse media news newsroom career* karriere jobs blog",
 }
 _SEPARATORS = re.compile(r"[\s/_\-.,:;|&+()\[\]!?»›→…'\"]+")
+_LETTERS = str.maketrans({"ß": "ss", "ø": "o", "ł": "l", "ı": "i", "æ": "ae", "đ": "d", "œ": "oe", "þ": "th"})
 
 
 def folded(text: str) -> str:
     """Lower case, without accents, words joined by one hyphen: 'Über uns' and 'ueber_uns' compare with the lists."""
-    text = unicodedata.normalize("NFKD", text.lower()).replace("ß", "ss").replace("ø", "o").replace("ł", "l")
-    text = text.replace("ı", "i").replace("æ", "ae").replace("đ", "d")
-    return _SEPARATORS.sub("-", "".join(c for c in text if not unicodedata.combining(c))).strip("-")
+    text = text.lower()
+    if not text.isascii():
+        text = unicodedata.normalize("NFKD", text.translate(_LETTERS))
+        text = "".join(c for c in text if not unicodedata.combining(c))
+    return _SEPARATORS.sub("-", text).strip("-")
 
 
-_EXACT: dict[str, int] = {}
-_PREFIXES: list[tuple[str, int]] = []
+#: Phrases by their first word, prefixes by their first three letters: most links have no word of the lists at all.
+_PHRASES: dict[str, list[tuple[str, int]]] = {}
+_PREFIXES: dict[str, list[tuple[str, int]]] = {}
 _ANYWHERE: list[tuple[str, int]] = []
 for _value, _words in WORDS.items():
     for _word in _words.split():
+        _key = folded(_word.removesuffix("*"))
         if _word[0] > "\u2fff":
-            _ANYWHERE.append((folded(_word), _value))
+            _ANYWHERE.append((_key, _value))
         elif _word.endswith("*"):
-            _PREFIXES.append((folded(_word[:-1]), _value))
+            _PREFIXES.setdefault(_key[:3], []).append((_key, _value))
         else:
-            _EXACT.setdefault(folded(_word), _value)
+            _PHRASES.setdefault(_key.partition("-")[0], []).append((_key, _value))
 
 #: Tried once each where no link leads to a contact page, most likely first.
 COMMON_PATHS = ("/contact", "/kontakt", "/contact-us", "/impressum", "/about")
@@ -113,43 +119,67 @@ _NOT_A_PAGE = re.compile(
     r"|dmg|apk|docx?|xlsx?|pptx?|odt|ods|csv|txt|xml|rss|atom|json|js|css|woff2?|ttf|eot|ics|vcf)$",
     re.IGNORECASE,
 )
+_PAGE_ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+_INDEX_ENDINGS = tuple(f"/{name}.{ending}" for name in ("index", "default") for ending in ("html", "htm", "php", "asp"))
 MAX_LINKS_LOOKED_AT = 3_000
+MAX_WORDS = 12
+MAX_TEXT_CHARACTERS = 60
 #: Below this a page is read only to fill up max_pages.
 CONTACT_VALUE = 60
 
 
 def word_value(text: str) -> int:
     """The highest value of any word or phrase in a folded text; 0 where it has none."""
-    best = max((value for word, value in _ANYWHERE if word in text), default=0)
-    padded = f"-{text}-"
-    words = text.split("-")
-    for start in range(min(len(words), 12)):
-        for length in (1, 2, 3, 4):
-            best = max(best, _EXACT.get("-".join(words[start : start + length]), 0))
-    return max(best, max((value for prefix, value in _PREFIXES if f"-{prefix}" in padded), default=0))
+    best = 0
+    rest = text
+    for _ in range(MAX_WORDS):
+        word = rest.partition("-")[0]
+        for phrase, value in _PHRASES.get(word, ()):
+            if value > best and (rest == phrase or rest.startswith(f"{phrase}-")):
+                best = value
+        for prefix, value in _PREFIXES.get(word[:3], ()):
+            if value > best and rest.startswith(prefix):
+                best = value
+        rest = rest[len(word) + 1 :]
+        if not rest:
+            break
+    if not text.isascii():
+        best = max(best, max((value for word, value in _ANYWHERE if word in text), default=0))
+    return best
 
 
-def link_value(url: URL, text: str, place: str) -> float:
-    """How likely a page has the contacts; below zero it is never read."""
-    path = unquote(url.raw_path)
-    if _NEVER.search(str(url)) or _NOT_A_PAGE.search(path):
+def link_value(url: str, text: str, place: str) -> float:
+    """How likely the page behind an absolute URL has the contacts; below zero it is never read."""
+    path, _, query = split_url(url)[1].partition("?")
+    if _NEVER.search(url) or _NOT_A_PAGE.search(path):
         return -1.0
-    in_path = word_value(folded(re.sub(r"\.(?:html?|php|aspx?|jsp)$", "", path)))
-    in_text = word_value(folded(text)) if len(text) <= 60 else 0
+    name = _PAGE_ENDING.sub("", unquote(path) if "%" in path else path)
+    in_path = word_value(folded(name))
+    in_text = word_value(folded(text)) if len(text) <= MAX_TEXT_CHARACTERS else 0
     value = max(in_path, in_text) + (5 if in_path and in_text else 0)
     # A long path that mentions the word is an article about it.
-    value -= 6 * max(0, path.strip("/").count("/")) + (12 if len(path) > 60 else 0)
-    if url.raw_query_string:
+    value -= 6 * path.strip("/").count("/") + (12 if len(path) > 60 else 0)
+    if query:
         value -= 10
     return max(0.0, value + _PLACE_BONUS.get(place, 0))
 
 
-def page_key(url: URL) -> str:
+def split_url(url: str) -> tuple[str, str]:
+    """Host (with a port, if any) and path with query of an absolute URL, without parsing the rest."""
+    host, slash, rest = url.partition("://")[2].partition("/")
+    if not slash and "?" in host:
+        host, _, query = host.partition("?")
+        return host, f"/?{query}"
+    return host, f"/{rest}"
+
+
+def page_key(url: str) -> str:
     """One spelling for addresses of the same page: scheme, leading www., index files and a final slash do not count."""
-    host = str(url.host).removeprefix("www.")
-    path = re.sub(r"/(?:index|default)\.(?:html?|php|aspx?)$", "/", url.raw_path).rstrip("/")
-    query = f"?{url.raw_query_string}" if url.raw_query_string else ""
-    return f"{host}{path}{query}"
+    host, rest = split_url(url)
+    path, _, query = rest.partition("#")[0].partition("?")
+    if path.endswith(_INDEX_ENDINGS):
+        path = path[: path.rindex("/")]
+    return f"{host.lower().removeprefix('www.')}{path.rstrip('/')}{'?' if query else ''}{query}"
 
 
 class Frontier:
@@ -157,43 +187,40 @@ class Frontier:
 
     def __init__(self, home: URL) -> None:
         self._host = str(home.host)
-        self._seen = {page_key(home)}
-        self._waiting: dict[str, tuple[float, int, URL]] = {}
+        self._is_ours: dict[str, bool] = {}
+        self._seen = {page_key(str(home))}
+        self._waiting: dict[str, tuple[float, int, str]] = {}
         self._count = 0
 
     def add_links(self, links: Iterable[Link]) -> None:
-        """Take in the links of a page that lead to the same site."""
-        for number, link in enumerate(links):
-            if number >= MAX_LINKS_LOOKED_AT:
-                break
+        """Take in the links of a page that lead to the same site; absolute, as a page's facts have them."""
+        for link in islice(links, MAX_LINKS_LOOKED_AT):
             self._add(link.url, text=link.text, place=link.place)
 
     def add_urls(self, urls: Iterable[str]) -> None:
         """Take in addresses without a text, from a sitemap; worth a little less than a link of the same name."""
-        for number, url in enumerate(urls):
-            if number >= MAX_LINKS_LOOKED_AT:
-                break
+        for url in islice(urls, MAX_LINKS_LOOKED_AT):
             self._add(url, text="", place="main")
 
-    def _add(self, text_url: str, *, text: str, place: str) -> None:
-        try:
-            url = checked_url(text_url)
-        except Permanent:
-            return
-        if not is_same_site(str(url.host), self._host):
+    def _add(self, url: str, *, text: str, place: str) -> None:
+        host = split_url(url)[0]
+        is_ours = self._is_ours.get(host)
+        if is_ours is None:
+            is_ours = self._is_ours[host] = is_same_site(host.lower().partition(":")[0], self._host)
+        if not is_ours:
             return
         key = page_key(url)
-        value = link_value(url, text, place)
-        if key in self._seen or value < 0:
+        if key in self._seen:
             return
+        value = link_value(url, text, place)
         known = self._waiting.get(key)
-        if known is None or known[0] < value:
+        if value >= 0 and (known is None or known[0] < value):
             self._count += 1
             self._waiting[key] = (value, known[1] if known else self._count, url)
 
     def mark_seen(self, url: URL) -> bool:
         """Note that a page was read under this address; False where it was before."""
-        key = page_key(url)
+        key = page_key(str(url))
         is_new = key not in self._seen
         self._seen.add(key)
         self._waiting.pop(key, None)
@@ -201,16 +228,23 @@ class Frontier:
 
     def take(self) -> URL | None:
         """The best page still to read, in order of appearance among equals; None where there is none."""
-        if not self._waiting:
-            return None
-        key = min(self._waiting, key=lambda k: (-self._waiting[k][0], self._waiting[k][1]))
-        url = self._waiting.pop(key)[2]
-        self._seen.add(key)
-        return url
+        while self._waiting:
+            key = min(self._waiting, key=lambda k: (-self._waiting[k][0], self._waiting[k][1]))
+            address = self._waiting.pop(key)[2]
+            self._seen.add(key)
+            try:
+                return checked_url(address)
+            except Permanent:
+                continue
+        return None
 
     def best_value(self) -> float:
         """The value of what take() would give; 0 where there is nothing."""
         return max((value for value, _, _ in self._waiting.values()), default=0.0)
+
+    def count_above(self, value: float) -> int:
+        """How many pages of at least this value wait."""
+        return sum(waiting[0] >= value for waiting in self._waiting.values())
 
     def __len__(self) -> int:
         return len(self._waiting)

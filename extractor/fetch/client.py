@@ -105,9 +105,15 @@ class Fetcher:
         await self.resolver.close()
 
     async def get(
-        self, url: URL, *, pace: Pace, body_rule: BodyRule, headers: Mapping[str, str] | None = None
+        self,
+        url: URL,
+        *,
+        pace: Pace,
+        body_rule: BodyRule,
+        headers: Mapping[str, str] | None = None,
+        timeout_seconds: float | None = None,
     ) -> Reply:
-        """Make one request and follow nothing.
+        """Make one request and follow nothing; ``timeout_seconds`` is the settings' unless given.
 
         Raises:
             Transient, Permanent: with a stable code; the message has no text of the site and no address.
@@ -115,13 +121,13 @@ class Fetcher:
         port = url.port or 443
         address = await self._address_of(str(url.host), port, pace)
         async with pace.request_to(address):
-            seconds = min(self._settings.timeout_seconds, pace.remaining_seconds())
+            seconds = min(timeout_seconds or self._settings.timeout_seconds, pace.remaining_seconds())
             if seconds <= 0:
                 raise timed_out()
             started = time.monotonic()
             try:
                 async with asyncio.timeout(seconds):
-                    return await self._request(url, body_rule, headers or {}, started)
+                    return await self._request(url, body_rule, headers or {}, started, pace)
             except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise explain(error) from error
 
@@ -134,7 +140,9 @@ class Fetcher:
         except OSError as error:
             raise explain(error, looking_up=True) from error
 
-    async def _request(self, url: URL, body_rule: BodyRule, headers: Mapping[str, str], started: float) -> Reply:
+    async def _request(
+        self, url: URL, body_rule: BodyRule, headers: Mapping[str, str], started: float, pace: Pace
+    ) -> Reply:
         if self._session is None:
             raise RuntimeError("the fetcher is used outside its context")
         connect = min(self._settings.connect_seconds, self._settings.timeout_seconds)
@@ -142,7 +150,10 @@ class Fetcher:
         async with self._session.get(url, allow_redirects=False, timeout=timeout, headers=headers) as response:
             clean = clean_headers(response.headers)
             rule = MAX_REDIRECT_BODY if response.status in REDIRECTS else self._wanted(response, clean, body_rule)
-            tls = _tls_facts(response.transport if isinstance(response, _Response) else None)
+            transport = response.transport if isinstance(response, _Response) else None
+            if transport is not None:
+                pace.connections.add(transport)
+            tls = _tls_facts(transport)
             body, is_cut = await _read(response, rule)
             version = response.version
             return Reply(

@@ -29,6 +29,7 @@ class Pace:
         self._address: str | None = None
         self._using = 0
         self._next_request = 0.0
+        self.connections: set[asyncio.Transport] = set()
         self.delay_seconds = 0.0  #: between the starts of two requests; the site's crawl-delay
 
     def remaining_seconds(self) -> float:
@@ -68,6 +69,16 @@ class Pace:
         starts_at = max(now, self._next_request)
         self._next_request = starts_at + self.delay_seconds
         await asyncio.sleep(starts_at - now)
+
+    async def finish(self) -> None:
+        """End the scan's use of the site: give the slot back and close the connections kept alive.
+
+        Left to the pool, each would stay open for seconds, and at a hundred sites a second they would add up.
+        """
+        for transport in self.connections:
+            transport.abort()
+        self.connections.clear()
+        await self.release()
 
     async def release(self) -> None:
         """Give the slot back, if one is held."""
