@@ -56,7 +56,7 @@ class Dsn:
 
 
 def parse_dsn(text: str) -> Dsn:
-    """Understand ``postgresql://`` or ``postgres://``, with or without ``+asyncpg`` or ``+psycopg``, or a libpq conninfo.
+    """Understand ``postgresql://`` or ``postgres://``, with ``+asyncpg`` or ``+psycopg`` or not, or a libpq conninfo.
 
     Raises:
         InvalidDsn: it is none of them, or libpq refuses it.

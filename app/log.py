@@ -85,7 +85,7 @@ def clean(_logger: object, _method: str, event: Event) -> Event:
 
 
 def one_line(text: str) -> str:
-    """``text`` with unprintable characters escaped, passwords and keys taken out, and no longer than 2,000 characters."""
+    """``text`` with unprintable characters escaped, passwords and keys taken out, cut at 2,000 characters."""
     text = PASSWORD_IN_URL.sub(r"\1...@", text)
     text = PASSWORD_IN_CONNINFO.sub(r"\1...", text)
     text = KEY_IN_QUERY.sub(r"\1...", text)
