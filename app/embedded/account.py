@@ -94,7 +94,7 @@ def _account_of_name(name: str) -> Account | None:
 
 def _reaches(account: Account, folder: Path, bin_dir: Path) -> bool:
     try:
-        seen = account.run(["test", "-d", folder]).returncode == 0
+        seen = account.run(["test", "-x", folder]).returncode == 0
         return seen and account.run([bin_dir / "postgres", "--version"]).returncode == 0
     except PermissionError:
         return False
