@@ -58,6 +58,10 @@ class Settings(BaseSettings):
         description="Names answered from this file instead of DNS; needs FETCH_ALLOW_NETWORKS to be of use.",
     )
 
+    fetch_scans_per_address: int = Field(
+        default=10, ge=1, le=1000, description="Scans that may talk to one IP address at once, over all workers."
+    )
+
     default_tenant_id: UUID = DEFAULT_TENANT_ID
     log_level: Literal["DEBUG", "INFO", "WARNING", "ERROR"] = "INFO"
     log_format: Literal["text", "json"] = "text"

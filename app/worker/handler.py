@@ -1,0 +1,101 @@
+"""One claim, from the domain to its result."""
+
+from __future__ import annotations
+
+from contextlib import AbstractAsyncContextManager
+from datetime import timedelta
+from typing import Any
+
+from pydantic import ValidationError
+
+from app.database import Database
+from domain_queue import Claim, Fail, Handler, Job, Result, Retry
+from extractor.address import normalise_domain
+from extractor.errors import AddressError, Permanent, Transient
+from extractor.models import SiteReport
+from extractor.site import Previous, Scanner
+
+SELECT_PREVIOUS = """
+    SELECT domain_metadata
+    FROM domains
+    WHERE id = %(id)s
+"""
+
+
+def scan_handler(scanner: Scanner, database: Database, *, per_address: int) -> Handler:
+    """A handler that scans the claimed domain; at most ``per_address`` scans talk to one IP address at once."""
+
+    async def handle(job: Job) -> Result | None:
+        claim = job.claim
+        domain = canonical_domain(claim)
+        try:
+            scan = await scanner.scan(
+                domain,
+                max_pages=claim.max_pages,
+                progress=job.report_progress,
+                address_slot=lambda address: address_slot(job, address, per_address),
+                previous=await load_previous(database, claim),
+                force=claim.force,
+            )
+        except Transient as error:
+            after = None if error.retry_after_seconds is None else timedelta(seconds=error.retry_after_seconds)
+            raise Retry(error.code, error.message, after=after) from error
+        except (Permanent, AddressError) as error:
+            raise Fail(error.code, error.message) from error
+        if scan.report.blocked is not None and claim.has_result:
+            raise Fail("blocked", f"The site refused the scan ({scan.report.blocked}); the earlier result is kept.")
+        return as_result(scan.report, scan.validators)
+
+    return handle
+
+
+def canonical_domain(claim: Claim) -> str:
+    """The claim's domain, which may have been written into the table by hand.
+
+    Raises:
+        Fail: it is no domain name, or not in its canonical spelling.
+    """
+    try:
+        canonical = normalise_domain(claim.domain)
+    except AddressError as error:
+        raise Fail(error.code, error.message) from error
+    if canonical != claim.domain:
+        raise Fail("not_canonical", f"Submit it as {canonical}: the row does not hold the canonical name.")
+    return canonical
+
+
+def address_slot(job: Job, address: str, limit: int) -> AbstractAsyncContextManager[None]:
+    """Hold one of the address's places, counted over all workers."""
+    return job.slot(f"address:{address}", limit)
+
+
+async def load_previous(database: Database, claim: Claim) -> Previous | None:
+    """The last report, where validators make a conditional request possible; no connection is kept."""
+    if not claim.http_validators or claim.force:
+        return None
+    async with database.system() as conn:
+        cur = await conn.execute(SELECT_PREVIOUS, {"id": claim.id})
+        row = await cur.fetchone()
+    if row is None or row[0] is None:
+        return None
+    try:
+        return Previous(SiteReport.model_validate(row[0]), claim.http_validators)
+    except ValidationError:
+        return None  # written by another version of the program: read the site anew
+
+
+def as_result(report: SiteReport, validators: dict[str, Any]) -> Result:
+    """The columns of ``domains`` out of the document, and the document itself."""
+    return Result(
+        title=report.title,
+        description=report.description,
+        language=report.language,
+        is_wordpress=report.is_wordpress,
+        wordpress_version=report.wordpress_version,
+        email_addresses=report.email_addresses,
+        phone_numbers=report.phone_numbers,
+        favicon_url=report.favicon_url,
+        logo_url=report.logo_url,
+        metadata=report.model_dump(mode="json"),
+        http_validators=validators or None,
+    )

@@ -1,0 +1,57 @@
+"""The worker as a process: signals, start, drain."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+
+import structlog
+
+from app.database import Database
+from app.settings import Settings
+from app.worker.configuration import fetch_settings, worker_config
+from app.worker.credits import DailyCredits
+from app.worker.handler import scan_handler
+from domain_queue import Worker, WorkerStats
+from extractor.site import Scanner
+
+log = structlog.get_logger("app.worker")
+
+
+async def run_worker(
+    settings: Settings,
+    *,
+    concurrency: int | None = None,
+    drain: bool = False,
+    stop: asyncio.Event | None = None,
+) -> WorkerStats:
+    """Scan domains until told to stop, by ``stop`` or by SIGTERM or SIGINT; with ``drain``, until none is left.
+
+    A stop drains: nothing new is claimed, running scans may finish for WORKER_SHUTDOWN_SECONDS, the rest is given
+    back with its attempt restored. A second signal ends the waiting at once.
+    """
+    stop = stop or _stop_on_signals()
+    config = worker_config(settings, concurrency=concurrency, drain=drain)
+    database_settings = settings.model_copy(update={"db_min_pool_size": 0})
+    async with (
+        Database(database_settings, name=f"{config.name} results") as database,
+        Scanner(fetch_settings(settings), credit_budget=DailyCredits(database)) as scanner,
+    ):
+        worker = Worker(config, scan_handler(scanner, database, per_address=settings.fetch_scans_per_address))
+        await worker.run(stop)
+        return worker.stats
+
+
+def _stop_on_signals() -> asyncio.Event:
+    stop = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, _note_signal, stop, number)
+    return stop
+
+
+def _note_signal(stop: asyncio.Event, number: signal.Signals) -> None:
+    if stop.is_set():
+        log.warning("second_signal", signal=number.name)
+        asyncio.get_running_loop().remove_signal_handler(number)
+    stop.set()
