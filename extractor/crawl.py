@@ -30,9 +30,9 @@ WORDS: dict[int, str] = {
         " udaje-o-spolecnosti mentiuni-legale"
     ),
     80: (
-        "about* ueber-uns uber-uns uberuns ueberuns om-oss om-os om-meg tietoa quienes-somos sobre* qui-sommes-nous"
-        " a-propos apropos chi-siamo over-ons over o-nas o-spolecnosti o-firme hakkimizda kurumsal rolunk"
-        " despre* sobre-nos o-nama om-foretaget yritys virksomhed unternehmen entreprise empresa azienda bedrijf"
+        "about* ueber-uns uber-uns uberuns ueberuns om-oss om-os om-meg tietoa quienes-somos quem-somos sobre*"
+        " qui-sommes-nous a-propos apropos chi-siamo over-ons over-mij o-nas o-spolecnosti o-firme hakkimizda kurumsal"
+        " rolunk despre* sobre-nos o-nama om-foretaget yritys virksomhed unternehmen entreprise empresa azienda bedrijf"
         " firma spolecnost ceg company* corporate who-we-are our-story impresszum о-нас о-компании компания"
         " σχετικα ποιοι-ειμαστε 私たち 企業情報 会社案内 关于我们 關於我們 关于 소개"
     ),
@@ -123,6 +123,7 @@ _PAGE_ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
 _INDEX_ENDINGS = tuple(f"/{name}.{ending}" for name in ("index", "default") for ending in ("html", "htm", "php", "asp"))
 MAX_LINKS_LOOKED_AT = 3_000
 MAX_WORDS = 12
+MAX_NAME_WORDS = 5
 MAX_TEXT_CHARACTERS = 60
 #: Below this a page is read only to fill up max_pages.
 CONTACT_VALUE = 60
@@ -154,14 +155,20 @@ def link_value(url: str, text: str, place: str) -> float:
     if _NEVER.search(url) or _NOT_A_PAGE.search(path):
         return -1.0
     name = _PAGE_ENDING.sub("", unquote(path) if "%" in path else path)
-    in_path = word_value(folded(name))
-    in_text = word_value(folded(text)) if len(text) <= MAX_TEXT_CHARACTERS else 0
+    in_path = _page_value(folded(name))
+    in_text = _page_value(folded(text)) if len(text) <= MAX_TEXT_CHARACTERS else 0
     value = max(in_path, in_text) + (5 if in_path and in_text else 0)
     # A long path that mentions the word is an article about it.
     value -= 6 * path.strip("/").count("/") + (12 if len(path) > 60 else 0)
     if query:
         value -= 10
     return max(0.0, value + _PLACE_BONUS.get(place, 0))
+
+
+def _page_value(text: str) -> int:
+    """The value of a text's words, halved where they stand in a sentence: 'over ons' and 'over 100 shops with ...'."""
+    value = word_value(text)
+    return value if text.count("-") < MAX_NAME_WORDS else value // 2
 
 
 def split_url(url: str) -> tuple[str, str]:

@@ -54,12 +54,15 @@ class Reply:
 
 
 class _Response(aiohttp.ClientResponse):
-    """Keeps the transport: aiohttp lets go of it as soon as a short body is whole."""
+    """Keeps the transport, which aiohttp lets go of as soon as a short body is whole."""
 
     transport: asyncio.Transport | None = None
+    ssl_object: ssl.SSLObject | None = None
 
     async def start(self, connection: Connection) -> aiohttp.ClientResponse:
         self.transport = connection.transport
+        if self.transport is not None:
+            self.ssl_object = self.transport.get_extra_info("ssl_object")
         return await super().start(connection)
 
 
@@ -150,10 +153,10 @@ class Fetcher:
         async with self._session.get(url, allow_redirects=False, timeout=timeout, headers=headers) as response:
             clean = clean_headers(response.headers)
             rule = MAX_REDIRECT_BODY if response.status in REDIRECTS else self._wanted(response, clean, body_rule)
-            transport = response.transport if isinstance(response, _Response) else None
-            if transport is not None:
-                pace.connections.add(transport)
-            tls = _tls_facts(transport)
+            tls = None
+            if isinstance(response, _Response) and response.transport is not None:
+                pace.connections.add(response.transport)
+                tls = _tls_facts(response.ssl_object)
             body, is_cut = await _read(response, rule)
             version = response.version
             return Reply(
@@ -216,8 +219,7 @@ def clean_headers(headers: Mapping[str, str]) -> dict[str, str]:
     return clean
 
 
-def _tls_facts(transport: asyncio.Transport | None) -> TlsFacts | None:
-    ssl_object: ssl.SSLObject | None = transport.get_extra_info("ssl_object") if transport else None
+def _tls_facts(ssl_object: ssl.SSLObject | None) -> TlsFacts | None:
     certificate: dict[str, Any] = (ssl_object.getpeercert() if ssl_object else None) or {}
     if not certificate:
         return None

@@ -133,6 +133,10 @@ class GatedResolver(AbstractResolver):
         # Shielded: whoever gives up must not cancel the answer of those who still wait for the same name.
         return await asyncio.shield(task)
 
+    def forget(self) -> None:
+        """Drop every cached answer."""
+        self._answers.clear()
+
     def _forget_task(self, key: tuple[str, int], task: asyncio.Task[list[Endpoint]]) -> None:
         self._asking.pop(key, None)
         if not task.cancelled():

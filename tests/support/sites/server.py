@@ -156,8 +156,8 @@ class SiteServer:
         try:
             while await self._serve_one(reader, writer):
                 pass
-        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError):
-            pass
+        except (OSError, asyncio.IncompleteReadError, asyncio.LimitOverrunError, ValueError, asyncio.CancelledError):
+            pass  # the client went away, or the server is stopped: both are ends, not errors
         finally:
             self.open_connections -= 1
             writer.transport.abort() if writer.transport.is_closing() else writer.close()

@@ -1,0 +1,5 @@
+"""Reading pages where it cannot hurt: in child processes that are capped, killed when over, and replaced."""
+
+from extractor.sandbox.pool import PagePool, SandboxLimits
+
+__all__ = ["PagePool", "SandboxLimits"]

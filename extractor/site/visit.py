@@ -1,0 +1,185 @@
+"""What is known of a site while it is read, and the requests made to it."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+
+from yarl import URL
+
+from extractor.address import is_same_site
+from extractor.errors import Permanent
+from extractor.fetch import Fetcher, FetchSettings, Pace, Reply
+from extractor.fetch.urls import BAD_REDIRECT, checked_url, origin_of
+from extractor.ladder import Ladder, Spending, as_page_of
+from extractor.models import PageFacts, PageRead, SiteReport
+from extractor.robots import RobotsRules, fetch_robots, product_token
+from extractor.sandbox import PagePool
+
+#: Bytes of a page that is no success: enough to tell a block page from a missing one.
+MAX_ERROR_BYTES = 256 * 1024
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
+ROBOTS_DISALLOWED = "The site's robots.txt does not allow this program to read it."
+
+Progress = Callable[[float, str], None]
+Validators = dict[str, dict[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Previous:
+    """What the last scan of the same domain left: its report, and its validators by URL."""
+
+    report: SiteReport
+    validators: Validators
+
+
+@dataclass(frozen=True, slots=True)
+class Scan:
+    """A finished scan: the report, and what makes the next one cheap."""
+
+    report: SiteReport
+    validators: Validators = field(default_factory=dict)
+    credits_spent: int = 0  #: of the paid service, as it charged them
+    is_unchanged: bool = False  #: every page answered 304; the report is the previous one, confirmed
+
+
+@dataclass(frozen=True, slots=True)
+class Tools:
+    """What all scans of a process share."""
+
+    settings: FetchSettings
+    fetcher: Fetcher
+    pool: PagePool
+    ladder: Ladder
+
+
+class Visit:
+    """One scan's requests to one site: paced, within robots.txt, each hop checked."""
+
+    def __init__(self, tools: Tools, *, pace: Pace, progress: Progress) -> None:
+        settings = tools.settings
+        self.pace = pace
+        self.spending = Spending()
+        self.ladder = tools.ladder
+        self.settings = settings
+        self.pages: list[PageRead] = []
+        self.facts: list[PageFacts] = []
+        self.validators: Validators = {}
+        self._fetcher = tools.fetcher
+        self._pool = tools.pool
+        self._bodies: set[bytes] = set()
+        self._token = product_token(settings.user_agent)
+        self._robots: dict[str, RobotsRules] = {}
+        self._progress = progress
+        self._fraction = 0.0
+
+    def report_progress(self, fraction: float, step: str) -> None:
+        """Tell the caller where the scan is; never goes backwards."""
+        self._fraction = max(self._fraction, min(fraction, 1.0))
+        self._progress(self._fraction, step)
+
+    async def robots_for(self, url: URL) -> RobotsRules:
+        """The rules of the URL's origin, read once a scan."""
+        origin = origin_of(url)
+        if origin not in self._robots:
+            self._robots[origin] = await fetch_robots(self._fetcher, url, token=self._token, pace=self.pace)
+            self._heed_delay(self._robots[origin])
+        return self._robots[origin]
+
+    def _heed_delay(self, rules: RobotsRules) -> None:
+        if self.settings.respect_robots and rules.crawl_delay:
+            delay = min(rules.crawl_delay, self.settings.max_crawl_delay_seconds)
+            self.pace.delay_seconds = max(self.pace.delay_seconds, delay)
+
+    async def may_read(self, url: URL) -> bool:
+        """Whether robots.txt lets us; always, where the operator decided so."""
+        rules = await self.robots_for(url)
+        return rules.allows(url) or not self.settings.respect_robots
+
+    async def fetch_page(self, url: URL) -> Reply:
+        """Request a further page of the site, by the way that the home page came.
+
+        Raises:
+            Permanent, Transient: as ``follow``; ``out_of_credits`` where the paid way is used up.
+        """
+        if self.spending.tier is None:
+            return await self.follow(url, stay_on_site=True)
+        if not await self.may_read(url):
+            raise Permanent("robots_disallowed", ROBOTS_DISALLOWED)
+        reply = await self.ladder.fetch_again(url, self.spending, max_bytes=self.settings.max_bytes)
+        if reply is None:
+            raise Permanent("out_of_credits", "The credits for this scan are used up.")
+        return as_page_of(reply, url)
+
+    async def follow(self, url: URL, *, stay_on_site: bool, validators: Validators | None = None) -> Reply:
+        """Request a page and follow its redirects, checking scheme, host, port and robots.txt at every hop.
+
+        ``validators`` make the request for any address they name conditional.
+
+        Raises:
+            Permanent: ``too_many_redirects``, ``bad_redirect``, ``refused_address``, ``robots_disallowed``, or
+                ``left_the_site`` where ``stay_on_site`` and it redirects to another site; and what Fetcher.get raises.
+        """
+        start = url
+        for _ in range(self.settings.max_redirects + 1):
+            if not await self.may_read(url):
+                raise Permanent("robots_disallowed", ROBOTS_DISALLOWED)
+            sent = conditional_headers((validators or {}).get(str(url), {}))
+            reply = await self._fetcher.get(url, pace=self.pace, body_rule=self._page_bytes, headers=sent)
+            if reply.location is None:
+                return reply
+            url = checked_url(reply.location, base=url)
+            if stay_on_site and not is_same_site(str(url.host), str(start.host)):
+                raise Permanent("left_the_site", BAD_REDIRECT)
+        raise Permanent("too_many_redirects", "The site redirects in a circle, or too often.")
+
+    def _page_bytes(self, status: int, content_type: str) -> int:
+        if content_type not in HTML_TYPES:
+            return 0
+        return self.settings.max_bytes if 200 <= status < 300 else MAX_ERROR_BYTES
+
+    async def fetch_small(self, url: URL, limit: int) -> Reply:
+        """Request one resource that is no page, at most ``limit`` bytes of it, following nothing."""
+        return await self._fetcher.get(
+            url, pace=self.pace, body_rule=lambda status, _: limit if 200 <= status < 300 else 0
+        )
+
+    async def read(self, reply: Reply) -> PageFacts:
+        """What the page says; not noted yet."""
+        return await self._pool.read_page(reply.body, url=str(reply.url), status=reply.status, headers=reply.headers)
+
+    def note(self, reply: Reply, facts: PageFacts | None) -> bool:
+        """Put a page into the report: its line always, what it says only where it is a real page of the site.
+
+        Whether it was one. A page that repeats another's body word for word is none: some sites answer so to anything.
+        """
+        is_real = facts is not None and facts.blocked is None and not facts.soft_404 and 200 <= reply.status < 300
+        digest = hashlib.blake2b(reply.body, digest_size=16).digest()
+        is_real = is_real and digest not in self._bodies
+        self._bodies.add(digest)
+        title = facts.titles[0].value if facts is not None and is_real and facts.titles else None
+        self.pages.append(
+            PageRead(url=str(reply.url), status=reply.status, title=title, bytes=len(reply.body), ms=reply.ms)
+        )
+        if facts is not None and is_real:
+            self.facts.append(facts)
+            kept = {
+                key: reply.headers[name]
+                for key, name in (("etag", "etag"), ("last_modified", "last-modified"))
+                if name in reply.headers
+            }
+            if kept and not reply.is_cut and self.spending.tier is None:
+                self.validators[str(reply.url)] = kept
+        return is_real
+
+    def note_failure(self, url: URL, started: float) -> None:
+        """Put a page into the report that gave no answer."""
+        self.pages.append(PageRead(url=str(url), status=None, bytes=0, ms=int((time.monotonic() - started) * 1000)))
+
+
+def conditional_headers(validators: Mapping[str, str]) -> dict[str, str]:
+    """The request headers that ask for a page only if it changed."""
+    names = {"etag": "If-None-Match", "last_modified": "If-Modified-Since"}
+    return {names[key]: value for key, value in validators.items() if key in names and value.isprintable()}
