@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from domain_queue.status import DomainStatus
@@ -34,22 +34,27 @@ class Submitted:
     queued: bool  #: False: the row was pending or processing already, and nothing runs twice
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Claim:
-    """A row this worker may write to until its lease expires or the row is cancelled."""
+class Claim(NamedTuple):
+    """A row this worker may write to until its lease expires or the row is cancelled.
+
+    A named tuple because one is made for every job, in the order of the columns that the claim returns.
+    """
 
     id: UUID
     tenant_id: UUID
     domain: str
     max_pages: int
+    priority: int
     attempt: int  #: 1 on the first try; raised by the claim, so a crash counts
     max_attempts: int
     crash_count: int  #: how many holders of this row vanished since it was submitted
     claim_token: int  #: the fencing token; every later write of this claim matches on it
     force: bool
+    has_result: bool  #: an earlier scan succeeded, so the next success is compared with it
     submitted_at: datetime
     available_at: datetime
     claimed_at: datetime
+    seq: int
     http_validators: dict[str, Any] | None
 
 

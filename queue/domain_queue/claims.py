@@ -1,0 +1,152 @@
+"""The claim: due rows become this worker's, many in one statement, fairly across tenants."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from uuid import UUID
+
+from domain_queue.lanes import Position
+from domain_queue.links import Link
+from domain_queue.models import Claim
+
+# found      the distinct lanes, by one index probe for each: from the end, where the entries are live
+# lane       those that have a due row, from their watermark on
+# turn       whose turn it is: as many tenants as rows are wanted, after the one that was served last
+# picked     of each tenant its share, by priority, then by due time. What another claim has locked is passed over.
+#            Locked here, inside, so that no more rows are locked than are taken. NO KEY: inserting a child row, such
+#            as a batch item, takes KEY SHARE and need not wait. The CTE is never inlined, so no LIMIT runs twice.
+# The commit may be lost in a crash of the server: then the rows are pending again, and the token the worker holds
+# matches nothing. So it need not wait for the disk, and says so for this transaction alone.
+CLAIM = """
+    WITH RECURSIVE found AS (
+        (
+            SELECT tenant_id, priority
+            FROM domains
+            WHERE status = 'pending'
+            ORDER BY tenant_id DESC, priority DESC
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT before.tenant_id, before.priority
+        FROM found
+        CROSS JOIN LATERAL (
+            SELECT d.tenant_id, d.priority
+            FROM domains AS d
+            WHERE d.status = 'pending' AND (d.tenant_id, d.priority) < (found.tenant_id, found.priority)
+            ORDER BY d.tenant_id DESC, d.priority DESC
+            LIMIT 1
+        ) AS before
+    ), watermark AS MATERIALIZED (
+        SELECT w.tenant_id, w.priority, w.available_at, w.seq
+        FROM unnest(
+            %(tenants)s::uuid[], %(priorities)s::smallint[], %(after_at)s::timestamptz[], %(after_seq)s::bigint[]
+        ) AS w (tenant_id, priority, available_at, seq)
+    ), lane AS MATERIALIZED (
+        SELECT
+            known.tenant_id,
+            known.priority,
+            known.available_at,
+            known.seq
+        FROM (
+            SELECT
+                found.tenant_id,
+                found.priority,
+                coalesce(watermark.available_at, '-infinity') AS available_at,
+                coalesce(watermark.seq, 0) AS seq
+            FROM found
+            LEFT JOIN watermark USING (tenant_id, priority)
+        ) AS known
+        CROSS JOIN LATERAL (
+            SELECT
+            FROM domains AS d
+            WHERE d.status = 'pending'
+              AND d.tenant_id = known.tenant_id
+              AND d.priority = known.priority
+              AND (d.available_at, d.seq) >= (known.available_at, known.seq)
+              AND d.available_at <= now()
+            ORDER BY d.available_at, d.seq
+            LIMIT 1
+        ) AS due
+    ), turn AS MATERIALIZED (
+        SELECT tenant_id, ceil(%(limit)s::float / count(*) OVER ())::int AS share
+        FROM (
+            SELECT tenant_id
+            FROM lane
+            GROUP BY tenant_id
+            ORDER BY tenant_id <= %(served_last)s::uuid, tenant_id
+            LIMIT %(limit)s
+        ) AS tenant
+    ), picked AS MATERIALIZED (
+        SELECT mine.id
+        FROM turn
+        CROSS JOIN LATERAL (
+            SELECT due.id
+            FROM (
+                SELECT lane.priority, lane.available_at, lane.seq
+                FROM lane
+                WHERE lane.tenant_id = turn.tenant_id
+                ORDER BY lane.priority
+            ) AS lane
+            CROSS JOIN LATERAL (
+                SELECT d.id
+                FROM domains AS d
+                WHERE d.status = 'pending'
+                  AND d.tenant_id = turn.tenant_id
+                  AND d.priority = lane.priority
+                  AND (d.available_at, d.seq) >= (lane.available_at, lane.seq)
+                  AND d.available_at <= now()
+                ORDER BY d.available_at, d.seq
+                LIMIT turn.share
+                FOR NO KEY UPDATE OF d SKIP LOCKED
+            ) AS due
+            LIMIT turn.share
+        ) AS mine
+        LIMIT %(limit)s
+    ), setting AS MATERIALIZED (
+        SELECT set_config('synchronous_commit', 'off', true), set_config('scrapersky.notify', 'off', true)
+    )
+    UPDATE domains AS d
+    SET status      = 'processing',
+        attempt     = d.attempt + 1,
+        claim_token = d.claim_token + 1,
+        worker_id   = %(worker_id)s,
+        claimed_at  = now(),
+        started_at  = coalesce(d.started_at, now()),
+        updated_at  = now(),
+        progress    = 0,
+        step        = 'claimed'
+    FROM picked CROSS JOIN setting
+    WHERE d.id = picked.id
+    RETURNING
+        d.id, d.tenant_id, d.domain, d.max_pages, d.priority, d.attempt, d.max_attempts, d.crash_count,
+        d.claim_token, d.force, d.domain_metadata IS NOT NULL, d.submitted_at, d.available_at, d.claimed_at, d.seq,
+        d.http_validators
+"""
+
+NIL = UUID(int=0)
+
+
+async def claim(
+    link: Link,
+    *,
+    worker_id: UUID,
+    limit: int,
+    watermarks: Mapping[tuple[UUID, int], Position],
+    served_last: UUID = NIL,
+) -> list[Claim]:
+    """Make up to ``limit`` due rows this worker's, in no order; lower priority numbers of a tenant first.
+
+    Tenants with due rows share ``limit`` equally. When they are more than ``limit``, those after ``served_last`` come
+    first, by id. Fewer rows than ``limit`` mean that some tenant had less than its share, that rows were locked, or
+    that rows are due below a watermark only: ask again, from the beginning.
+    """
+    params = {
+        "worker_id": worker_id,
+        "limit": limit,
+        "served_last": served_last,
+        "tenants": [tenant_id for tenant_id, _ in watermarks],
+        "priorities": [priority for _, priority in watermarks],
+        "after_at": [available_at for available_at, _ in watermarks.values()],
+        "after_seq": [seq for _, seq in watermarks.values()],
+    }
+    return [Claim._make(row) for row in await link.fetch(CLAIM, params)]

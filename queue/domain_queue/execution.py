@@ -1,0 +1,145 @@
+"""Runs handlers, each as a task of its own, but pays for a task only where a handler has to wait.
+
+A burst is one task that starts ready jobs one after the other. A handler that ends without ever waiting costs a
+function call. At the first moment a handler waits, the burst's task becomes that job's own, and another burst
+goes on with the rest. So every handler runs in a task that is its own from where it could be cancelled.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Awaitable, Callable, Generator, Iterable
+from typing import Any
+
+from domain_queue.jobs import Handler, Job
+from domain_queue.models import Result
+
+#: Told how a handler ended: with its result, or with what it raised.
+Settle = Callable[[Job, Result | None, BaseException | None], None]
+
+BURST_JOBS = 256  # between two of these the event loop gets a turn
+
+
+class Execution:
+    """The handlers that run now."""
+
+    def __init__(self, handler: Handler, settle: Settle) -> None:
+        self._handler = handler
+        self._settle = settle
+        self._ready: deque[Job] = deque()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._bursting = False
+
+    def start(self, jobs: Iterable[Job]) -> None:
+        """Run the handler on each of ``jobs``, beginning with the next turn of the event loop."""
+        self._ready.extend(jobs)
+        if not self._bursting:
+            self._spawn()
+
+    async def wait(self, seconds: float) -> None:
+        """Until every handler that runs now has ended, but not longer than ``seconds``."""
+        if self._tasks:
+            await asyncio.wait(set(self._tasks), timeout=seconds)
+
+    def _spawn(self) -> None:
+        self._bursting = True
+        task = asyncio.get_running_loop().create_task(self._burst())
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _burst(self) -> None:
+        started = 0
+        while self._ready:
+            job = self._ready.popleft()
+            if await self._run(job):
+                return
+            started += 1
+            if started % BURST_JOBS == 0:
+                await asyncio.sleep(0)
+        self._bursting = False
+
+    async def _run(self, job: Job) -> bool:
+        """Run one handler to its end; whether this task became its own on the way."""
+        suspension = _Suspension(job, self)
+        result: Result | None = None
+        error: BaseException | None = None
+        try:
+            if job.verdict is not None:  # stopped before it began
+                raise asyncio.CancelledError(job.verdict)
+            result = await _Eager(self._handler(job), suspension)
+        except (Exception, asyncio.CancelledError) as raised:
+            error = raised
+        self._settle(job, result, error)
+        return suspension.happened
+
+
+class _Suspension:
+    """What happens when a handler waits for the first time."""
+
+    __slots__ = ("execution", "happened", "job")
+
+    def __init__(self, job: Job, execution: Execution) -> None:
+        self.job = job
+        self.execution = execution
+        self.happened = False
+
+    def happen(self) -> None:
+        self.happened = True
+        self.job.task = asyncio.current_task()
+        execution = self.execution
+        execution._bursting = False
+        if execution._ready:
+            execution._spawn()
+
+
+class _Eager:
+    """Awaits like the awaitable it is given, and tells when that waits for the first time."""
+
+    __slots__ = ("_awaitable", "_suspension")
+
+    def __init__(self, awaitable: Awaitable[Result | None], suspension: _Suspension) -> None:
+        self._awaitable = awaitable
+        self._suspension = suspension
+
+    def __await__(self) -> Generator[Any, Any, Result | None]:
+        steps = self._awaitable.__await__()
+        try:
+            waits_for = next(steps)
+        except StopIteration as end:
+            return end.value  # type: ignore[no-any-return]  # the handler's own result
+        self._suspension.happen()
+        while True:
+            try:
+                answer = yield waits_for
+            except GeneratorExit:
+                steps.close()
+                raise
+            except BaseException as error:  # the handler's to catch, a cancellation too
+                step = _throw(steps, error)
+            else:
+                step = _send(steps, answer)
+            if isinstance(step, _End):
+                return step.value  # type: ignore[no-any-return]  # the handler's own result
+            waits_for = step
+
+
+class _End:
+    __slots__ = ("value",)
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def _send(steps: Generator[Any, Any, Any], answer: Any) -> Any:
+    try:
+        return steps.send(answer)
+    except StopIteration as end:
+        return _End(end.value)
+
+
+def _throw(steps: Generator[Any, Any, Any], error: BaseException) -> Any:
+    try:
+        return steps.throw(error)
+    except StopIteration as end:
+        return _End(end.value)

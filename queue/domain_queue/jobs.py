@@ -1,0 +1,80 @@
+"""A claim in a handler's hands."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
+from typing import Literal
+from uuid import UUID
+
+from domain_queue.models import Claim, Result
+from domain_queue.slots import Slots
+
+#: Why a handler is stopped from outside.
+Verdict = Literal["cancelled", "lost", "timed_out", "shutdown"]
+
+
+class Batch:
+    """The rows of one claim, counted until the last of them has ended."""
+
+    __slots__ = ("failed", "found", "id", "open", "started", "successful")
+
+    def __init__(self, batch_id: str, found: int, started: float) -> None:
+        self.id = batch_id
+        self.found = found
+        self.open = found
+        self.started = started
+        self.successful = 0
+        self.failed = 0
+
+
+class Job:
+    """What a handler is given: the claim, and what it may do while it holds it."""
+
+    __slots__ = (
+        "_slots",
+        "batch",
+        "claim",
+        "is_running",
+        "moved",
+        "progress",
+        "started",
+        "step",
+        "task",
+        "verdict",
+        "worker_id",
+    )
+
+    def __init__(self, claim: Claim, worker_id: UUID, batch: Batch, slots: Slots, started: float) -> None:
+        self.claim = claim
+        self.worker_id = worker_id
+        self.batch = batch
+        self.started = started  #: seconds on the worker's steady clock
+        self.progress = 0.0
+        self.step = "claimed"
+        self.moved = False
+        self.is_running = True
+        self.task: asyncio.Task[None] | None = None
+        self.verdict: Verdict | None = None
+        self._slots = slots
+
+    def report_progress(self, progress: float, step: str) -> None:
+        """Note how far the job is, from 0 to 1, and what it does. Cheap; written once a second for all jobs."""
+        self.progress = min(max(progress, 0.0), 1.0)
+        self.step = step[:200]
+        self.moved = True
+
+    def slot(self, key: str, limit: int) -> AbstractAsyncContextManager[None]:
+        """Wait for one of ``limit`` slots of ``key`` (1 to 200 characters), which all workers share, and hold it."""
+        return self._slots.hold(key, limit, worker_id=self.worker_id, claim=self.claim)
+
+    def stop(self, verdict: Verdict) -> None:
+        """Cancel the handler; its outcome is decided by the first verdict, not by what it still returns."""
+        if self.verdict is None:
+            self.verdict = verdict
+            if self.task is not None:
+                self.task.cancel(verdict)
+
+
+Handler = Callable[[Job], Awaitable[Result | None]]

@@ -1,0 +1,120 @@
+"""Connections that come back by themselves, and on which no statement can hang.
+
+psycopg under ``asyncio.wait_for`` takes ten seconds longer than asked on a silent link, because it first tries to
+cancel the statement over that same link. Here the deadline shuts the socket down instead: the statement ends at
+once with OperationalError, and the next use connects anew.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import socket
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from typing import Any
+
+import psycopg
+from psycopg import AsyncConnection, AsyncCursor
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+
+Conn = AsyncConnection[tuple[Any, ...]]
+Params = Mapping[str, object]
+
+#: Noticed by the kernel while nothing is asked (keepalives) or while sent bytes stay unacknowledged (user timeout).
+LINK_DEFAULTS: dict[str, str | int] = {
+    "keepalives": 1,
+    "keepalives_idle": 10,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 15_000,
+    "connect_timeout": 5,
+}
+
+#: Errors after which the same statement may succeed on a new connection or in a moment.
+TRANSIENT = (psycopg.OperationalError, psycopg.InterfaceError, OSError, TimeoutError)
+
+
+def link_conninfo(conninfo: str, **overrides: str | int) -> str:
+    """``conninfo`` with keepalives and timeouts, where it names none of its own."""
+    given = {key: value for key, value in conninfo_to_dict(conninfo).items() if value is not None}
+    return make_conninfo("", **(LINK_DEFAULTS | given | overrides))
+
+
+def shut_down(conn: psycopg.AsyncConnection[Any] | psycopg.Connection[Any]) -> None:
+    """End whatever ``conn`` waits for, now: its socket reads end of file. Safe from any thread."""
+    with suppress(OSError, psycopg.Error), socket.socket(fileno=os.dup(conn.fileno())) as sock:
+        sock.shutdown(socket.SHUT_RDWR)
+
+
+@contextmanager
+def deadline(conn: AsyncConnection[Any], seconds: float) -> Iterator[None]:
+    """Whatever is awaited on ``conn`` inside ends within ``seconds``, by OperationalError if not otherwise."""
+    timer = asyncio.get_running_loop().call_later(seconds, shut_down, conn)
+    try:
+        yield
+    finally:
+        timer.cancel()
+
+
+def reconnect_delay(failures: int, rng: random.Random) -> float:
+    """Seconds to wait after ``failures`` connection errors in a row: jittered, 0.05 to 5."""
+    return min(5.0, 0.1 * 2.0 ** min(failures, 10)) * rng.uniform(0.5, 1.0)
+
+
+class Link:
+    """One autocommit connection for one purpose, made when it is first used and again after it broke.
+
+    Statements run one at a time. Every statement has a deadline; after an error of ``TRANSIENT`` the caller
+    cannot know whether the server executed it.
+    """
+
+    def __init__(self, conninfo: str, *, name: str, statement_seconds: float, prepare: bool) -> None:
+        self._conninfo = link_conninfo(conninfo, application_name=name)
+        self._statement_seconds = statement_seconds
+        self._prepare = prepare
+        self._conn: Conn | None = None
+        self._lock = asyncio.Lock()
+
+    async def fetch(self, query: str, params: Params, *, seconds: float | None = None) -> list[tuple[Any, ...]]:
+        """The rows ``query`` returns; none if it is of the kind that returns none.
+
+        Raises:
+            psycopg.OperationalError: the link broke, or the deadline passed.
+            psycopg.Error: the server refused the statement.
+        """
+        async with self._lock:
+            conn = await self._connection()
+            try:
+                with deadline(conn, seconds or self._statement_seconds):
+                    cur: AsyncCursor[tuple[Any, ...]] = conn.cursor(binary=True)
+                    # A statement text of this package, never one put together from values.
+                    await cur.execute(query.encode(), params, prepare=self._prepare or None)
+                    return await cur.fetchall() if cur.description is not None else []
+            except BaseException:
+                # A cancelled or failed wait may leave an answer on its way: never hand it to the next statement.
+                if conn.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                    await self._drop()
+                raise
+
+    async def close(self) -> None:
+        """Close the connection; a later use opens another."""
+        await self._drop()
+
+    async def _connection(self) -> Conn:
+        if self._conn is not None and not self._conn.closed:
+            return self._conn
+        await self._drop()
+        conn = await asyncio.wait_for(
+            AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=5 if self._prepare else None),
+            self._statement_seconds,
+        )
+        self._conn = conn
+        return conn
+
+    async def _drop(self) -> None:
+        conn, self._conn = self._conn, None
+        if conn is not None:
+            with suppress(psycopg.Error, OSError):
+                await conn.close()
