@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     )
     scrapersky_data_dir: Path | None = Field(default=None, description="Where the embedded Postgres lives.")
     environment: Literal["production", "development"] = "production"
+    published_on_loopback: bool = Field(
+        default=False,
+        description="In a container: HOST is 0.0.0.0 there, but the port is published on 127.0.0.1 alone.",
+    )
 
     domain_processing_interval_minutes: float = Field(default=1, gt=0, le=1440)
     domain_processing_batch_size: int | None = Field(default=None, ge=1, le=10_000)
@@ -60,6 +64,16 @@ class Settings(BaseSettings):
 
     fetch_scans_per_address: int = Field(
         default=10, ge=1, le=1000, description="Scans that may talk to one IP address at once, over all workers."
+    )
+
+    api_requests_per_minute: int = Field(
+        default=6_000, ge=1, le=1_000_000, description="For each token, in each web process; beyond it 429."
+    )
+    api_max_queued_domains: int = Field(
+        default=100_000, ge=1, le=100_000_000, description="Pending domains of one tenant; beyond it 429."
+    )
+    api_max_body_bytes: int = Field(
+        default=8 * 1024 * 1024, ge=1024, le=1024 * 1024 * 1024, description="Of one request; beyond it 413."
     )
 
     default_tenant_id: UUID = DEFAULT_TENANT_ID

@@ -1,0 +1,199 @@
+"""What every command needs: settings, a database that runs, errors as one sentence, output as a table or as JSON."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import sys
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+
+import psycopg
+import typer
+from pydantic import ValidationError
+
+from app.settings import Settings
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from app.database import Database
+
+T = TypeVar("T")
+
+JsonOption = Annotated[bool, typer.Option("--json", help="Print JSON on stdout, and nothing else there.")]
+DataDirOption = Annotated[
+    Path | None,
+    typer.Option("--data-dir", help="Where the embedded Postgres lives; also SCRAPERSKY_DATA_DIR.", show_default=False),
+]
+
+FAILED = 1
+WRONG_USAGE = 2
+
+
+class CommandFailed(Exception):
+    """The command cannot do what was asked; the message is one sentence that says what to do."""
+
+    def __init__(self, message: str, *, exit_code: int = FAILED) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code
+
+
+def load_settings(**overrides: Any) -> Settings:
+    """The settings of the environment and .env, some overridden by options.
+
+    Raises:
+        CommandFailed: a variable has a value that it cannot have; each is named.
+    """
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        problems = "; ".join(
+            f"{'.'.join(str(part).upper() for part in problem['loc']) or 'settings'}: {problem['msg']}"
+            for problem in error.errors(include_input=False, include_url=False)
+        )
+        raise CommandFailed(f"a setting has a value that it cannot have: {problems}", exit_code=WRONG_USAGE) from None
+    given = {key: value for key, value in overrides.items() if value is not None}
+    return settings.model_copy(update=given) if given else settings
+
+
+@contextmanager
+def explained() -> Iterator[None]:
+    """Turn what a command raises into one sentence on stderr and an exit code."""
+    from app.dsn import InvalidDsn
+    from app.embedded import EmbeddedPostgresError
+    from app.log import one_line
+    from migrations import MigrationError
+
+    try:
+        yield
+    except CommandFailed as error:
+        complain(str(error))
+        raise typer.Exit(error.exit_code) from None
+    except (InvalidDsn, EmbeddedPostgresError, MigrationError, ValueError) as error:
+        complain(one_line(str(error)))
+        raise typer.Exit(FAILED) from None
+    except psycopg.errors.UndefinedTable:
+        complain("the database has no tables yet: run `scrapersky migrate`")
+        raise typer.Exit(FAILED) from None
+    except (psycopg.OperationalError, OSError) as error:
+        complain(f"the database cannot be reached: {one_line(str(error)).strip()}. Is DATABASE_URL right?")
+        raise typer.Exit(FAILED) from None
+    except psycopg.Error as error:
+        complain(f"the database refused: {one_line(str(error)).strip()}")
+        raise typer.Exit(FAILED) from None
+    except BrokenPipeError:
+        # Whoever read our output has gone (a pipe to head, for instance): that is no failure.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        raise typer.Exit(0) from None
+    except KeyboardInterrupt:
+        raise typer.Exit(130) from None
+
+
+def complain(message: str) -> None:
+    """One line on stderr."""
+    typer.echo(f"scrapersky: {message}", err=True)
+
+
+def note(message: str) -> None:
+    """One line on stderr that is no complaint."""
+    typer.echo(message, err=True)
+
+
+@contextmanager
+def database_running(settings: Settings, *, quiet: bool = False) -> Iterator[Settings]:
+    """The settings with a database that runs and is migrated: DATABASE_URL's as it is, or the embedded one.
+
+    The embedded server is shared by every process on the machine and stops with the last of them.
+    """
+    if settings.database_url is not None:
+        yield settings
+        return
+    from pydantic import SecretStr
+
+    from app.embedded import EmbeddedPostgres
+
+    with EmbeddedPostgres(settings.scrapersky_data_dir) as server:
+        if not quiet:
+            how = "sharing the embedded Postgres that runs" if server.was_running else "started the embedded Postgres"
+            note(f"{how} in {server.folder}")
+        running = settings.model_copy(update={"database_url": SecretStr(server.conninfo)})
+        apply_migrations(running)
+        yield running
+
+
+def apply_migrations(settings: Settings) -> list[str]:
+    """Bring the database up to date, and name what was applied."""
+    import migrations
+    from app.dsn import parse_dsn
+    from domain_queue.links import link_conninfo
+
+    assert settings.database_url is not None, "inside database_running"  # noqa: S101 - an invariant, not input
+    dsn = parse_dsn(settings.database_url.get_secret_value())
+    with psycopg.connect(
+        link_conninfo(dsn.conninfo, application_name="scrapersky migrate"),
+        autocommit=True,
+        prepare_threshold=None,
+    ) as conn:
+        return [f"{migration.number:04}_{migration.name}" for migration in migrations.migrate(conn)]
+
+
+@asynccontextmanager
+async def connected(settings: Settings) -> AsyncIterator[Database]:
+    """A small pool for one command."""
+    from app.database import Database
+
+    async with Database(settings.model_copy(update={"db_min_pool_size": 0}), name="scrapersky cli") as database:
+        yield database
+
+
+def run_with_database(work: Callable[[Database, Settings], Coroutine[Any, Any, T]], *, quiet: bool = True) -> T:
+    """Run ``work`` on a database that runs, with every error explained."""
+
+    async def run(settings: Settings) -> T:
+        async with connected(settings) as database:
+            return await work(database, settings)
+
+    with explained(), database_running(load_settings(), quiet=quiet) as settings:
+        return asyncio.run(run(settings))
+
+
+def print_json(document: Any) -> None:
+    """One JSON document on stdout; characters that could act on a terminal are escaped."""
+    typer.echo(json.dumps(document, default=str, ensure_ascii=not sys.stdout.isatty(), indent=2))
+
+
+def console(*, stderr: bool = False) -> Console:
+    """Rich's console; it honours NO_COLOR and writes no colours into a pipe."""
+    from rich.console import Console
+
+    return Console(stderr=stderr, highlight=False, soft_wrap=not sys.stdout.isatty())
+
+
+def plain(value: object) -> str:
+    """A scraped value as text: no markup of ours, no control characters of theirs."""
+    from rich.markup import escape
+
+    from app.log import one_line
+
+    return escape(one_line("" if value is None else str(value)))
+
+
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
+    """A table on a terminal, tab-separated lines in a pipe."""
+    if not sys.stdout.isatty():
+        from app.log import one_line
+
+        for row in rows:
+            typer.echo("\t".join(one_line("" if value is None else str(value)) for value in row))
+        return
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table
+
+    table = Table(*columns, title=title, box=SIMPLE_HEAD, title_justify="left", header_style="bold")
+    for row in rows:
+        table.add_row(*(plain(value) for value in row))
+    console().print(table)

@@ -1,0 +1,363 @@
+"""What is stored: list, show, retry, cancel, import, export."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import AsyncIterator
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+from uuid import UUID
+
+import typer
+
+from app.cli.context import (
+    WRONG_USAGE,
+    CommandFailed,
+    JsonOption,
+    explained,
+    note,
+    print_json,
+    print_table,
+    run_with_database,
+)
+from app.settings import Settings
+from domain_queue import DomainStatus
+
+if TYPE_CHECKING:
+    from app.database import Database
+
+commands = typer.Typer(no_args_is_help=True, help="The stored domains.", pretty_exceptions_enable=False)
+
+JobArgument = Annotated[str, typer.Argument(help="A job id or a domain.", show_default=False)]
+HEADER_NAMES = frozenset({"domain", "domains", "url", "urls", "website", "site", "host"})
+EXPORT_ROWS = 1000
+
+
+class ExportFormat(StrEnum):
+    """How rows are written."""
+
+    CSV = "csv"
+    JSONL = "jsonl"
+
+
+LIST_DOMAINS = """
+    SELECT id, domain, status::text, title, email_addresses, phone_numbers, error_code, updated_at
+    FROM domains
+    WHERE (%(status)s::domain_status IS NULL OR status = %(status)s)
+      AND (%(query)s::text IS NULL OR domain ILIKE '%%' || %(query)s || '%%')
+    ORDER BY seq DESC
+    LIMIT %(limit)s
+"""
+
+
+@commands.command("list")
+def list_domains(
+    status: Annotated[DomainStatus | None, typer.Option(help="Only rows in this status.")] = None,
+    query: Annotated[str | None, typer.Option("--query", "-q", help="Only domains with this in their name.")] = None,
+    limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most rows, newest first.")] = 50,
+    as_json: JsonOption = False,
+) -> None:
+    """List domains, newest first.
+
+    Examples: [dim]scrapersky domains list --status error[/dim], [dim]scrapersky domains list -q shop --json[/dim]
+    """
+
+    async def work(database: Database, settings: Settings) -> list[dict[str, Any]]:
+        params = {"status": status, "query": _escaped_like(query), "limit": limit}
+        return await _rows(database, settings, LIST_DOMAINS, params)
+
+    rows = run_with_database(work)
+    if as_json:
+        print_json(rows)
+        return
+    print_table(
+        ("domain", "status", "title", "e-mail", "phone", "job id"),
+        [
+            (
+                row["domain"],
+                row["status"] if row["error_code"] is None else f"{row['status']} ({row['error_code']})",
+                row["title"],
+                ", ".join(row["email_addresses"][:2]),
+                ", ".join(row["phone_numbers"][:2]),
+                row["id"],
+            )
+            for row in rows
+        ],
+    )
+
+
+FIND_DOMAIN = """
+    SELECT id
+    FROM domains
+    WHERE id::text = %(text)s OR domain = %(domain)s
+"""
+
+
+@commands.command("show")
+def show(job: JobArgument, as_json: JsonOption = False) -> None:
+    """Show one domain: where it stands and what was found.
+
+    Example: [dim]scrapersky domains show example.com --json[/dim]
+    """
+
+    async def work(database: Database, settings: Settings) -> dict[str, Any]:
+        from app.api.jobs import read_document
+
+        [job_id] = await find_jobs(database, settings, [job])
+        async with database.tenant(settings.default_tenant_id) as conn:
+            found = await read_document(conn, job_id)
+        assert found is not None, "it was found a moment ago"  # noqa: S101 - an invariant, not input
+        return found[1]
+
+    document = run_with_database(work)
+    if as_json:
+        print_json(document)
+        return
+    note(_status_line(document))
+    if "title" in document["metadata"]:
+        from app.cli.report import print_report
+
+        print_report(document["metadata"])
+
+
+@commands.command("retry")
+def retry(
+    jobs: Annotated[list[str] | None, typer.Argument(help="Job ids or domains.", show_default=False)] = None,
+    error_code: Annotated[str | None, typer.Option("--error", help="Every row that failed with this code.")] = None,
+    everything: Annotated[bool, typer.Option("--all", help="Every failed or cancelled row.")] = False,
+    as_json: JsonOption = False,
+) -> None:
+    """Put failed or cancelled domains back into the queue, with all their attempts again.
+
+    Examples: [dim]scrapersky domains retry example.com[/dim], [dim]scrapersky domains retry --error timed_out[/dim]
+    """
+
+    async def work(database: Database, settings: Settings) -> list[UUID]:
+        import domain_queue
+
+        if not (jobs or error_code or everything):
+            raise CommandFailed("name domains, or --error CODE, or --all", exit_code=WRONG_USAGE)
+        ids = await find_jobs(database, settings, jobs) if jobs else None
+        tenant = settings.default_tenant_id
+        async with database.tenant(tenant) as conn:
+            return await domain_queue.retry(
+                conn, tenant_id=tenant, ids=ids, error_code=error_code, everything=everything
+            )
+
+    _print_changed(run_with_database(work), "put back into the queue", as_json)
+
+
+@commands.command("cancel")
+def cancel(
+    jobs: Annotated[list[str], typer.Argument(help="Job ids or domains.", show_default=False)],
+    as_json: JsonOption = False,
+) -> None:
+    """Cancel pending and running scans.
+
+    Example: [dim]scrapersky domains cancel example.com[/dim]
+    """
+
+    async def work(database: Database, settings: Settings) -> list[UUID]:
+        import domain_queue
+
+        ids = await find_jobs(database, settings, jobs)
+        async with database.tenant(settings.default_tenant_id) as conn:
+            return await domain_queue.cancel(conn, tenant_id=settings.default_tenant_id, ids=ids)
+
+    _print_changed(run_with_database(work), "cancelled", as_json)
+
+
+@commands.command("import")
+def import_domains(
+    file: Annotated[Path, typer.Argument(help="A CSV file or a list, one domain a line; - is stdin.")],
+    max_pages: Annotated[int, typer.Option(min=1, max=100, help="Most pages to read of each site.")] = 5,
+    as_json: JsonOption = False,
+) -> None:
+    """Queue the domains of a file: a column named domain, url or website, else the first. Refused lines are listed.
+
+    Example: [dim]scrapersky domains import customers.csv[/dim]
+    """
+    with explained():
+        accepted, rejected = read_domains(_read_text(file))
+
+    async def work(database: Database, settings: Settings) -> int:
+        from domain_queue import Submission, submit
+
+        submissions = [
+            Submission(domain=name, max_pages=max_pages, max_attempts=settings.max_attempts, submitted_by="cli import")
+            for name in accepted
+        ]
+        async with database.tenant(settings.default_tenant_id, statement_seconds=120) as conn:
+            return len(await submit(conn, tenant_id=settings.default_tenant_id, submissions=submissions))
+
+    count = run_with_database(work) if accepted else 0
+    if as_json:
+        print_json({"job_count": count, "rejected": rejected})
+    else:
+        note(f"{count} queued, {len(rejected)} refused")
+        for line in rejected:
+            note(f"line {line['line']}: {line['input']!r}: {line['message']}")
+    if rejected and not count:
+        raise typer.Exit(1)
+
+
+EXPORT_COLUMNS = (
+    "domain",
+    "status",
+    "title",
+    "description",
+    "language",
+    "email_addresses",
+    "phone_numbers",
+    "is_wordpress",
+    "wordpress_version",
+    "error_code",
+    "last_error",
+    "updated_at",
+)
+
+EXPORT_PAGE = """
+    SELECT
+        seq, id, domain, status::text, title, description, language, email_addresses, phone_numbers, is_wordpress,
+        wordpress_version, error_code, last_error, updated_at, domain_metadata
+    FROM domains
+    WHERE seq > %(after)s AND (%(status)s::domain_status IS NULL OR status = %(status)s)
+    ORDER BY seq
+    LIMIT %(limit)s
+"""
+
+
+@commands.command("export")
+def export(
+    output_format: Annotated[
+        ExportFormat, typer.Option("--format", help="csv for a spreadsheet, jsonl for programs.")
+    ] = (ExportFormat.CSV),
+    status: Annotated[DomainStatus | None, typer.Option(help="Only rows in this status.")] = None,
+) -> None:
+    """Write every domain to stdout; a cell that a spreadsheet would take for a formula begins with an apostrophe.
+
+    Example: [dim]scrapersky domains export --status completed > contacts.csv[/dim]
+    """
+
+    async def work(database: Database, settings: Settings) -> None:
+        writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
+        if output_format is ExportFormat.CSV:
+            writer.writerow(EXPORT_COLUMNS)
+        async for row in _pages(database, settings, status):
+            if output_format is ExportFormat.JSONL:
+                del row["seq"]
+                sys.stdout.write(json.dumps(row, default=str) + "\n")
+            else:
+                writer.writerow([spreadsheet_cell(row[column]) for column in EXPORT_COLUMNS])
+
+    run_with_database(work)
+
+
+async def _pages(database: Database, settings: Settings, status: DomainStatus | None) -> AsyncIterator[dict[str, Any]]:
+    """Every row, read by key in pages, each in a transaction of its own: memory and snapshots stay small."""
+    after = 0
+    while rows := await _rows(
+        database, settings, EXPORT_PAGE, {"after": after, "status": status, "limit": EXPORT_ROWS}
+    ):
+        for row in rows:
+            after = row["seq"]
+            yield row
+
+
+def spreadsheet_cell(value: object) -> str:
+    """A cell's text: lists joined, and nothing that a spreadsheet would run.
+
+    Source: OWASP, "CSV Injection".
+    """
+    text = "; ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
+    text = " ".join(text.splitlines())
+    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\t\r＝＋－＠") and text.strip() else text
+
+
+def read_domains(text: str) -> tuple[list[str], list[dict[str, Any]]]:
+    """The canonical names in a CSV or a plain list, each once, and the lines that are none with the reason."""
+    from extractor.address import normalise_domain
+    from extractor.errors import AddressError
+
+    accepted: dict[str, None] = {}
+    rejected: list[dict[str, Any]] = []
+    column = 0
+    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
+        if number == 1 and (found := _header_column(row)) is not None:
+            column = found
+            continue
+        value = row[column].strip() if column < len(row) else ""
+        if not value:
+            continue
+        try:
+            accepted[normalise_domain(value)] = None
+        except AddressError as error:
+            rejected.append({"line": number, "input": value, "code": error.code, "message": error.message})
+    return list(accepted), rejected
+
+
+def _header_column(row: list[str]) -> int | None:
+    names = [cell.strip().lower() for cell in row]
+    return next((index for index, name in enumerate(names) if name in HEADER_NAMES), None)
+
+
+async def find_jobs(database: Database, settings: Settings, names: list[str]) -> list[UUID]:
+    """The ids of jobs given as ids or as domains.
+
+    Raises:
+        CommandFailed: one of them does not exist.
+    """
+    from extractor.address import normalise_domain
+    from extractor.errors import AddressError
+
+    found = []
+    for name in names:
+        try:
+            domain = normalise_domain(name)
+        except AddressError:
+            domain = name
+        rows = await _rows(database, settings, FIND_DOMAIN, {"text": name.lower(), "domain": domain})
+        if not rows:
+            raise CommandFailed(f"there is no domain or job {name!r}: `scrapersky domains list` shows what there is")
+        found.append(rows[0]["id"])
+    return found
+
+
+async def _rows(database: Database, settings: Settings, query: str, params: dict[str, Any]) -> list[dict[str, Any]]:
+    from psycopg.rows import dict_row
+
+    async with database.tenant(settings.default_tenant_id) as conn, conn.cursor(row_factory=dict_row) as cur:
+        await cur.execute(query.encode(), params)
+        return await cur.fetchall()
+
+
+def _escaped_like(text: str | None) -> str | None:
+    return None if text is None else text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+
+
+def _read_text(file: Path) -> str:
+    if str(file) == "-":
+        return sys.stdin.read()
+    try:
+        return file.read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise CommandFailed(f"{file} cannot be read as text: {error}", exit_code=WRONG_USAGE) from error
+
+
+def _print_changed(ids: list[UUID], what: str, as_json: bool) -> None:
+    if as_json:
+        print_json({"job_ids": ids})
+    else:
+        note(f"{len(ids)} {what}")
+
+
+def _status_line(document: dict[str, Any]) -> str:
+    line = f"{document['domain']}: {document['status']}, attempt {document['attempt']} of {document['max_attempts']}"
+    if document["error"] is not None:
+        line += f"; {document['error']['message']} ({document['error']['code']})"
+    if document["queue"] is not None:
+        line += f"; place {document['queue']['position']}, {document['queue']['workers_alive']} workers alive"
+    return line
