@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
@@ -15,7 +16,9 @@ import psycopg
 import typer
 from pydantic import ValidationError
 
+from app.dsn import InvalidDsn, parse_dsn
 from app.settings import Settings
+from domain_queue.links import link_conninfo
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -63,7 +66,6 @@ def load_settings(**overrides: Any) -> Settings:
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what a command raises into one sentence on stderr and an exit code."""
-    from app.dsn import InvalidDsn
     from app.embedded import EmbeddedPostgresError
     from app.log import one_line
     from migrations import MigrationError
@@ -80,10 +82,11 @@ def explained() -> Iterator[None]:
         complain("the database has no tables yet: run `scrapersky migrate`")
         raise typer.Exit(FAILED) from None
     except (psycopg.OperationalError, OSError) as error:
-        complain(f"the database cannot be reached: {one_line(str(error)).strip()}. Is DATABASE_URL right?")
+        reason = one_line(str(error).strip().splitlines()[0]) if str(error).strip() else type(error).__name__
+        complain(f"the database cannot be reached: {reason}. Is DATABASE_URL right, and does the server run?")
         raise typer.Exit(FAILED) from None
     except psycopg.Error as error:
-        complain(f"the database refused: {one_line(str(error)).strip()}")
+        complain(f"the database refused: {one_line(error.diag.message_primary or str(error)).strip()}")
         raise typer.Exit(FAILED) from None
     except BrokenPipeError:
         # Whoever read our output has gone (a pipe to head, for instance): that is no failure.
@@ -128,8 +131,6 @@ def database_running(settings: Settings, *, quiet: bool = False) -> Iterator[Set
 def apply_migrations(settings: Settings) -> list[str]:
     """Bring the database up to date, and name what was applied."""
     import migrations
-    from app.dsn import parse_dsn
-    from domain_queue.links import link_conninfo
 
     assert settings.database_url is not None, "inside database_running"  # noqa: S101 - an invariant, not input
     dsn = parse_dsn(settings.database_url.get_secret_value())
@@ -143,9 +144,17 @@ def apply_migrations(settings: Settings) -> list[str]:
 
 @asynccontextmanager
 async def connected(settings: Settings) -> AsyncIterator[Database]:
-    """A small pool for one command."""
+    """A small pool for one command.
+
+    Raises:
+        psycopg.OperationalError: the server cannot be reached; at once, where a pool would go on trying.
+    """
     from app.database import Database
 
+    logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
+    assert settings.database_url is not None, "inside database_running"  # noqa: S101 - an invariant, not input
+    conninfo = link_conninfo(parse_dsn(settings.database_url.get_secret_value()).conninfo)
+    await (await psycopg.AsyncConnection.connect(conninfo)).close()
     async with Database(settings.model_copy(update={"db_min_pool_size": 0}), name="scrapersky cli") as database:
         yield database
 
