@@ -15,12 +15,12 @@ from aiohttp.connector import Connection
 from aiohttp.http_exceptions import ContentEncodingError
 from yarl import URL
 
-from extractor.errors import ExtractError, Permanent, Transient
+from extractor.errors import Permanent
+from extractor.fetch.failures import explain, explain_lookup, has_cause, timed_out
 from extractor.fetch.pace import Pace
 from extractor.fetch.settings import FetchSettings
-from extractor.fetch.urls import REFUSED_ADDRESS
 from extractor.models import TlsFacts
-from extractor.network import AddressPolicy, GatedResolver, HostsFile, NoSuchName, RefusedAddress, SystemLookup
+from extractor.network import AddressPolicy, GatedResolver, HostsFile, SystemLookup
 
 REDIRECTS = frozenset({301, 302, 303, 307, 308})
 #: What aiohttp decodes. Anything else, and any list of them, would come through undecoded.
@@ -96,7 +96,11 @@ class Fetcher:
             response_class=_Response,
             trust_env=False,
             auto_decompress=True,
-            headers={"User-Agent": self._settings.user_agent, "Accept-Encoding": "gzip, deflate, br, zstd"},
+            headers={
+                "User-Agent": self._settings.user_agent,
+                "Accept": "text/html,application/xhtml+xml;q=0.9,*/*;q=0.5",
+                "Accept-Encoding": "gzip, deflate, br, zstd",
+            },
             max_line_size=8_190,
             max_field_size=8_190,
         )
@@ -141,7 +145,7 @@ class Fetcher:
             async with asyncio.timeout(seconds):
                 return (await self.resolver.endpoints(host, port))[0].address
         except OSError as error:
-            raise explain(error, looking_up=True) from error
+            raise explain_lookup(error) from error
 
     async def _request(
         self, url: URL, body_rule: BodyRule, headers: Mapping[str, str], started: float, pace: Pace
@@ -195,7 +199,7 @@ async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bo
                 return b"".join(parts)[:limit], True
     except aiohttp.ClientPayloadError as error:
         # A wrong Content-Length or a missing last chunk: browsers show what came, so do we.
-        if not size or _has_cause(error, ContentEncodingError) or _has_cause(error, OSError):
+        if not size or has_cause(error, ContentEncodingError) or has_cause(error, OSError):
             raise
         response.close()
         return b"".join(parts), True
@@ -232,49 +236,3 @@ def _tls_facts(ssl_object: ssl.SSLObject | None) -> TlsFacts | None:
         except (ValueError, OverflowError, OSError):
             expires_at = None
     return TlsFacts(issuer="".join(c for c in name if c.isprintable())[:200] if name else None, expires_at=expires_at)
-
-
-def timed_out() -> Transient:
-    """The error for a deadline that passed."""
-    return Transient("timed_out", "The site did not answer in time.")
-
-
-def explain(error: BaseException, *, looking_up: bool = False) -> ExtractError:
-    """Sort what aiohttp, asyncio and the system raise, by what the caller does about it."""
-    if _has_cause(error, RefusedAddress):
-        return Permanent("refused_address", REFUSED_ADDRESS)
-    if _has_cause(error, NoSuchName):
-        return Permanent("no_such_domain", "The domain does not exist, or leads nowhere.")
-    if isinstance(error, TimeoutError):
-        if looking_up:
-            return Transient("dns_failed", "The domain's name servers did not answer.")
-        return timed_out()
-    if isinstance(error, aiohttp.ClientConnectorCertificateError):
-        return Permanent("tls_certificate", "The site's certificate is not valid.")
-    if isinstance(error, aiohttp.ClientConnectorSSLError | ssl.SSLError):
-        return Transient("tls_failed", "No secure connection to the site could be made.")
-    if looking_up or isinstance(error, aiohttp.ClientConnectorDNSError):
-        return Transient("dns_failed", "The domain's name servers did not answer.")
-    if isinstance(error, aiohttp.ClientConnectorError):
-        return Transient("connect_failed", "The site could not be reached.")
-    if _has_cause(error, ContentEncodingError):
-        return Permanent("bad_encoding", "The site sends its pages in a coding that cannot be read.")
-    if isinstance(error, aiohttp.ClientResponseError | aiohttp.InvalidURL):
-        return Permanent("bad_response", "The site does not answer as a web site does.")
-    if isinstance(error, aiohttp.ClientError | OSError):
-        return Transient("connection_lost", "The site closed the connection before its answer was whole.")
-    return Permanent("bad_response", "The site does not answer as a web site does.")
-
-
-def _has_cause(error: BaseException, kind: type[BaseException]) -> bool:
-    """Whether the error, what it came from, or the operating system's error inside it, is of a kind."""
-    seen: list[BaseException | None] = [error]
-    for _ in range(8):
-        current = seen[-1]
-        if current is None:
-            return False
-        if isinstance(current, kind) and not (kind is OSError and isinstance(current, aiohttp.ClientError)):
-            return True
-        inner = getattr(current, "os_error", None) or current.__cause__ or current.__context__
-        seen.append(inner if inner is not current else None)
-    return False

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 
 AddressSlot = Callable[[str], AbstractAsyncContextManager[None]]
 REQUESTS_AT_ONCE = 2
@@ -36,6 +36,15 @@ class Pace:
         """Seconds until the scan's deadline, never below zero."""
         return max(0.0, self._deadline - time.monotonic())
 
+    @contextmanager
+    def paused(self) -> Iterator[None]:
+        """Time in here is the machine's own, not the site's, and does not count."""
+        started = time.monotonic()
+        try:
+            yield
+        finally:
+            self._deadline += time.monotonic() - started
+
     @asynccontextmanager
     async def request_to(self, address: str) -> AsyncIterator[None]:
         """Hold one of the site's two requests and the address's slot, not before the crawl-delay has passed."""
@@ -53,12 +62,11 @@ class Pace:
         async with self._turn:
             if self._address_slot is not None and address != self._address:
                 await self._idle.wait()
-                started = time.monotonic()
-                await self.release()
-                self._held = AsyncExitStack()
-                await self._held.enter_async_context(self._address_slot(address))
-                self._address = address
-                self._deadline += time.monotonic() - started
+                with self.paused():
+                    await self.release()
+                    self._held = AsyncExitStack()
+                    await self._held.enter_async_context(self._address_slot(address))
+                    self._address = address
             self._using += 1
             self._idle.clear()
 

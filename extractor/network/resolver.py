@@ -9,8 +9,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import ip_address
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
@@ -23,6 +25,7 @@ CACHE_SECONDS = 60.0
 CACHE_NAMES = 10_000
 #: More addresses than this in one answer are dropped: no site needs them, and each may cost a connect.
 MAX_ADDRESSES = 8
+ETC_HOSTS = Path("/etc/hosts")
 
 _NO_SUCH_NAME = frozenset(
     code for code in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None), socket.EAI_FAMILY) if code is not None
@@ -76,12 +79,9 @@ class SystemLookup:
     async def _ask_system(self, name: str, port: int) -> Sequence[Endpoint]:
         if self._threads is None:
             self._threads = ThreadPoolExecutor(LOOKUP_THREADS, thread_name_prefix="dns")
-        # The final dot keeps the machine's search list out of it: a public name is never looked up as inside.corp.
-        absolute = f"{name}."
+        loop = asyncio.get_running_loop()
         try:
-            found = await asyncio.get_running_loop().run_in_executor(
-                self._threads, lambda: socket.getaddrinfo(absolute, port, type=socket.SOCK_STREAM)
-            )
+            found = await loop.run_in_executor(self._threads, _getaddrinfo, name, port)
         except socket.gaierror as error:
             if error.errno in _NO_SUCH_NAME:
                 raise NoSuchName(name) from error
@@ -93,6 +93,26 @@ class SystemLookup:
     def close(self) -> None:
         if self._threads is not None:
             self._threads.shutdown(wait=False, cancel_futures=True)
+
+
+def _getaddrinfo(name: str, port: int) -> list[tuple[Any, ...]]:
+    # The final dot keeps the machine's search list out of it: a public name is never looked up as name.inside.corp.
+    # Names of /etc/hosts are not found with it.
+    asked = name if name in _names_of_etc_hosts() else f"{name}."
+    return list(socket.getaddrinfo(asked, port, type=socket.SOCK_STREAM))
+
+
+def _names_of_etc_hosts() -> frozenset[str]:
+    try:
+        return _read_names(ETC_HOSTS.stat().st_mtime_ns)
+    except OSError:
+        return frozenset()
+
+
+@lru_cache(maxsize=1)
+def _read_names(_mtime: int) -> frozenset[str]:
+    lines = ETC_HOSTS.read_text(encoding="utf-8", errors="replace").splitlines()
+    return frozenset(name.lower() for line in lines for name in line.partition("#")[0].split()[1:])
 
 
 def _endpoint(family: int, sockaddr: tuple[object, ...]) -> Endpoint:

@@ -48,9 +48,12 @@ async def fetch_home(visit: Visit, domain: str, validators: Validators | None = 
     for url in home_urls(domain):
         if str(url.host) in failed_hosts:
             continue
+        trail: list[URL] = []
         try:
-            return await visit.follow(url, stay_on_site=False, validators=validators)
+            return await visit.follow(url, stay_on_site=False, validators=validators, trail=trail)
         except (Permanent, Transient) as error:
+            if trail:
+                raise  # the site answered and sent us on: where to is its definite answer
             failures.append(error)
             if error.code not in _TRY_NEXT or visit.pace.remaining_seconds() <= 0:
                 break

@@ -113,10 +113,13 @@ class Visit:
             raise Permanent("out_of_credits", "The credits for this scan are used up.")
         return as_page_of(reply, url)
 
-    async def follow(self, url: URL, *, stay_on_site: bool, validators: Validators | None = None) -> Reply:
+    async def follow(
+        self, url: URL, *, stay_on_site: bool, validators: Validators | None = None, trail: list[URL] | None = None
+    ) -> Reply:
         """Request a page and follow its redirects, checking scheme, host, port and robots.txt at every hop.
 
-        ``validators`` make the request for any address they name conditional.
+        ``validators`` make the request for any address they name conditional. Each address that redirects is
+        put on the ``trail``, so that a caller sees how far it came.
 
         Raises:
             Permanent: ``too_many_redirects``, ``bad_redirect``, ``refused_address``, ``robots_disallowed``, or
@@ -130,6 +133,8 @@ class Visit:
             reply = await self._fetcher.get(url, pace=self.pace, body_rule=self._page_bytes, headers=sent)
             if reply.location is None:
                 return reply
+            if trail is not None:
+                trail.append(url)
             url = checked_url(reply.location, base=url)
             if stay_on_site and not is_same_site(str(url.host), str(start.host)):
                 raise Permanent("left_the_site", BAD_REDIRECT)
@@ -148,7 +153,10 @@ class Visit:
 
     async def read(self, reply: Reply) -> PageFacts:
         """What the page says; not noted yet."""
-        return await self._pool.read_page(reply.body, url=str(reply.url), status=reply.status, headers=reply.headers)
+        with self.pace.paused():
+            return await self._pool.read_page(
+                reply.body, url=str(reply.url), status=reply.status, headers=reply.headers
+            )
 
     def note(self, reply: Reply, facts: PageFacts | None) -> bool:
         """Put a page into the report: its line always, what it says only where it is a real page of the site.

@@ -217,3 +217,20 @@ async def test_a_hosts_file_opens_nothing_by_itself(tmp_path: Path) -> None:
 def test_a_line_that_cannot_be_read_is_named(tmp_path: Path, line: str) -> None:
     with pytest.raises(ValueError, match="line 2"):
         write_hosts(tmp_path, f"# first\n{line}\n")
+
+
+async def test_names_of_etc_hosts_are_known_and_public_names_are_absolute(monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+    real = socket.getaddrinfo
+
+    def listen(name: str, *rest: object, **more: object) -> object:
+        asked.append(name)
+        return real("127.0.0.1", 80, type=socket.SOCK_STREAM)
+
+    monkeypatch.setattr(socket, "getaddrinfo", listen)
+    lookup = SystemLookup()
+    await lookup.lookup("localhost", 80)
+    await lookup.lookup("example.com", 80)
+    lookup.close()
+
+    assert asked == ["localhost", "example.com."], "with the final dot the search list stays out of it"
