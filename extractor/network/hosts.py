@@ -92,3 +92,40 @@ def _entry(word: str, number: int) -> HostsEntry:
         return HostsEntry(str(ip_address(address)), int(http_port or 80), int(https_port or 443))
     except ValueError:
         raise ValueError(f"hosts file, line {number}: {word!r} is no address[:http_port[:https_port]]") from None
+
+
+class SystemHosts:
+    """The machine's own hosts file, which the system's resolver passes over for names asked with a final dot.
+
+    Lines that cannot be read, and names that stand for no address, are left out: it is not ours to complain about.
+    """
+
+    def __init__(self, path: Path = Path("/etc/hosts")) -> None:
+        self._path = path
+        self._stamp = (-1, -1)
+        self._addresses: dict[str, list[str]] = {}
+
+    def find(self, name: str) -> list[str]:
+        """The addresses given for a name; empty where DNS has to answer."""
+        try:
+            status = self._path.stat()
+            stamp = (status.st_mtime_ns, status.st_size)
+            if stamp != self._stamp:
+                self._addresses = _system_addresses(self._path.read_text(encoding="utf-8", errors="replace"))
+                self._stamp = stamp
+        except OSError:
+            return []
+        return self._addresses.get(name.lower(), [])
+
+
+def _system_addresses(text: str) -> dict[str, list[str]]:
+    addresses: dict[str, list[str]] = {}
+    for line in text.splitlines():
+        words = line.partition("#")[0].split()
+        try:
+            address = str(ip_address(words[0])) if words else ""
+        except ValueError:
+            continue
+        for name in words[1:]:
+            addresses.setdefault(name.lower(), []).append(address)
+    return addresses

@@ -16,7 +16,7 @@ from typing import Any, Protocol
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
-from extractor.network.hosts import HostsFile
+from extractor.network.hosts import HostsFile, SystemHosts
 from extractor.network.policy import AddressPolicy, RefusedAddress
 
 #: Lookups that may wait on slow name servers at once; each waits in a thread.
@@ -65,6 +65,7 @@ class SystemLookup:
 
     def __init__(self, hosts: HostsFile | None = None) -> None:
         self._hosts = hosts
+        self._system_hosts = SystemHosts()
         self._threads: ThreadPoolExecutor | None = None
 
     async def lookup(self, name: str, port: int) -> Sequence[Endpoint]:
@@ -74,6 +75,8 @@ class SystemLookup:
             if any(entry.failure == "servfail" for entry in entries):
                 raise LookupFailed(name)
             return [Endpoint(entry.address, entry.port_for(port)) for entry in entries]
+        if addresses := self._system_hosts.find(name):
+            return [Endpoint(address, port) for address in addresses]
         return await self._ask_system(name, port)
 
     async def _ask_system(self, name: str, port: int) -> Sequence[Endpoint]:
