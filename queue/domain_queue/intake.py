@@ -67,6 +67,7 @@ class Intake:
         self._lease_watch = LeaseWatch()
         self._served_last = NIL
         self._silent: list[UUID] = []
+        self._was_full_range = False
         self._uncertain = True
         self._clock_was_set_back = True
         self._sweep_at = self._tidy_at = self._reconcile_at = 0.0
@@ -117,8 +118,7 @@ class Intake:
         await self._wait_for_more_room()
         if await self._claim(worker_id, self._room_left()):
             return False
-        if self._watermarks.choose():  # from the watermarks there was nothing: look from the beginning
-            self._watermarks.forget()
+        if not self._was_full_range:  # nothing above the watermarks: look from the beginning
             return False
         return await self._idle(worker_id)
 
@@ -142,7 +142,9 @@ class Intake:
         claims = await claim(
             self._link, worker_id=worker_id, limit=limit, watermarks=positions, served_last=self._served_last
         )
-        self._answered(started)
+        self._was_full_range = not positions
+        self.claimed_at = time.monotonic()
+        self.claim_seconds = self.claimed_at - started
         self._counters.claim_calls += 1
         self._counters.claimed += len(claims)
         self._watermarks.learn(claims, asked=limit, was_full_range=not positions, seconds=self.claim_seconds)
@@ -154,10 +156,6 @@ class Intake:
         else:
             self._begin(claims, worker_id)
         return True
-
-    def _answered(self, started: float) -> None:
-        self.claimed_at = time.monotonic()
-        self.claim_seconds = self.claimed_at - started
 
     async def _idle(self, worker_id: UUID) -> bool:
         """Nothing is due: sleep until something is, or somebody says so; whether the queue is drained."""
@@ -248,12 +246,12 @@ class Intake:
         """Until ``event`` is set, at most for ``seconds``; whether it was set."""
         if self._stopping:
             return True
-        timer = asyncio.get_running_loop().call_later(seconds, event.set)
-        started = time.monotonic()
+        loop = asyncio.get_running_loop()
+        timer = loop.call_later(seconds, event.set)
         await event.wait()
         event.clear()
         timer.cancel()
-        return time.monotonic() - started < seconds
+        return loop.time() < timer.when()
 
 
 def _last_in_turn(tenants: set[UUID], served_last: UUID) -> UUID:

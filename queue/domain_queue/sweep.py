@@ -139,7 +139,7 @@ LOOK = """
             LIMIT 1
         )
     )
-    SELECT greatest(extract(epoch FROM min(available_at) - now()), 0)::float
+    SELECT extract(epoch FROM min(available_at) - now())::float
     FROM upcoming
 """
 
@@ -260,7 +260,7 @@ async def find_silent(link: Link, watch: LeaseWatch) -> list[UUID]:
 async def seconds_until_due(link: Link) -> float | None:
     """How long until the next row or rescan is due, 0 if one is; None if nothing waits."""
     [(seconds,)] = await link.fetch(LOOK, {})
-    return None if seconds is None else float(seconds)
+    return None if seconds is None else max(0.0, float(seconds))
 
 
 async def tidy(link: Link, silent: Sequence[UUID]) -> None:
