@@ -28,6 +28,8 @@ CONTENT_CODINGS = frozenset({"", "identity", "gzip", "deflate", "br", "zstd"})
 MAX_REDIRECT_BODY = 16 * 1024
 MAX_HEADER_CHARACTERS = 2_000
 IDLE_CONNECTION_SECONDS = 5.0
+#: OpenSSL's SSL_OP_LEGACY_SERVER_CONNECT, which Python names from 3.12 on. We never renegotiate.
+_LEGACY_SERVER_CONNECT = 0x4
 
 #: How many bytes of a body to read, by status and content type; 0 reads none and closes the connection.
 BodyRule = Callable[[int, str], int]
@@ -87,7 +89,7 @@ class Fetcher:
             use_dns_cache=False,  # the resolver has its own
             limit=0,  # the number of scans at once is the caller's, and each scan makes two requests at most
             keepalive_timeout=IDLE_CONNECTION_SECONDS,
-            ssl=self._settings.ssl_context or ssl.create_default_context(),
+            ssl=self._settings.ssl_context or _verifying_context(),
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -181,6 +183,13 @@ class Fetcher:
         if wanted and coding not in CONTENT_CODINGS:
             raise Permanent("bad_encoding", "The site sends its pages in a coding that cannot be read.")
         return wanted
+
+
+def _verifying_context() -> ssl.SSLContext:
+    """Certificates and names are verified; only servers too old for secure renegotiation are put up with."""
+    context = ssl.create_default_context()
+    context.options |= _LEGACY_SERVER_CONNECT
+    return context
 
 
 async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:

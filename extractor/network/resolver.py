@@ -9,9 +9,7 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import lru_cache
 from ipaddress import ip_address
-from pathlib import Path
 from typing import Any, Protocol
 
 from aiohttp.abc import AbstractResolver, ResolveResult
@@ -25,7 +23,6 @@ CACHE_SECONDS = 60.0
 CACHE_NAMES = 10_000
 #: More addresses than this in one answer are dropped: no site needs them, and each may cost a connect.
 MAX_ADDRESSES = 8
-ETC_HOSTS = Path("/etc/hosts")
 
 _NO_SUCH_NAME = frozenset(
     code for code in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", None), socket.EAI_FAMILY) if code is not None
@@ -100,22 +97,7 @@ class SystemLookup:
 
 def _getaddrinfo(name: str, port: int) -> list[tuple[Any, ...]]:
     # The final dot keeps the machine's search list out of it: a public name is never looked up as name.inside.corp.
-    # Names of /etc/hosts are not found with it.
-    asked = name if name in _names_of_etc_hosts() else f"{name}."
-    return list(socket.getaddrinfo(asked, port, type=socket.SOCK_STREAM))
-
-
-def _names_of_etc_hosts() -> frozenset[str]:
-    try:
-        return _read_names(ETC_HOSTS.stat().st_mtime_ns)
-    except OSError:
-        return frozenset()
-
-
-@lru_cache(maxsize=1)
-def _read_names(_mtime: int) -> frozenset[str]:
-    lines = ETC_HOSTS.read_text(encoding="utf-8", errors="replace").splitlines()
-    return frozenset(name.lower() for line in lines for name in line.partition("#")[0].split()[1:])
+    return list(socket.getaddrinfo(f"{name}.", port, type=socket.SOCK_STREAM))
 
 
 def _endpoint(family: int, sockaddr: tuple[object, ...]) -> Endpoint:

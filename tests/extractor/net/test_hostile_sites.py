@@ -13,8 +13,7 @@ from extractor.errors import ExtractError
 from extractor.models import SiteReport
 from extractor.site import Scanner
 from tests.extractor.net.conftest import settings_for
-from tests.support.sites.catalogue import start_catalogue
-from tests.support.sites.hostile import HOSTILE, Hostile, add_hostile_sites
+from tests.support.sites.hostile import HOSTILE, Hostile, start_everything
 
 HEALTHY = [f"plain-{number}-fixture.com" for number in range(20)]
 TIMEOUT_SECONDS = 3.0
@@ -55,8 +54,7 @@ async def _watch(run: Run) -> None:
 
 async def _run(folder: Path) -> Run:
     run = Run()
-    server = await start_catalogue()
-    await add_hostile_sites(server)
+    server = await start_everything()
     settings = settings_for(
         server, folder, timeout_seconds=TIMEOUT_SECONDS, scan_seconds=20.0, max_bytes=MAX_BYTES, sandbox_processes=2
     )

@@ -372,3 +372,33 @@ async def test_an_intranet_name_needs_only_its_network_allowed(world: World, tmp
             await scanner.scan("plain-1-fixture.com", max_pages=1)
 
     assert refused.value.code == "refused_address"
+
+
+REFRESH = '<html><head><META HTTP-EQUIV="Refresh" CONTENT="0; URL={}"></head></html>'
+
+
+async def test_a_page_that_only_refreshes_to_another_is_followed(world: World) -> None:
+    world.add(
+        "old-fixture.com", catalogue.of_pages({"/": REFRESH.format("/home.htm"), "/home.htm": "<title>Old</title>"})
+    )
+    report = (await world.scan("old-fixture.com", max_pages=1)).report
+
+    assert (report.final_url, report.title) == ("http://old-fixture.com/home.htm", "Old")
+
+
+async def test_a_refresh_that_leads_inside_is_refused(world: World) -> None:
+    world.add("inside-fixture.com", catalogue.of_pages({"/": REFRESH.format("http://127.0.0.1/")}))
+    with pytest.raises(Permanent) as refused:
+        await world.scan("inside-fixture.com", max_pages=1)
+
+    assert refused.value.code == "refused_address"
+
+
+async def test_where_only_www_has_a_valid_certificate_it_is_read(world: World) -> None:
+    world.add("www.halfway-fixture.com", catalogue.of_pages({"/": "<title>Halfway</title>"}), https=True, http=False)
+    world.add(
+        "halfway-fixture.com", catalogue.moved("https://halfway-fixture.com/"), https=True, certificate="other-name"
+    )
+    report = (await world.scan("halfway-fixture.com", max_pages=1)).report
+
+    assert report.final_url == "https://www.halfway-fixture.com/"

@@ -18,7 +18,7 @@ from dataclasses import dataclass
 
 import brotli
 
-from tests.support.sites.catalogue import of_pages
+from tests.support.sites.catalogue import of_pages, start_catalogue
 from tests.support.sites.server import CLOSED_PORT, Answer, Fixture, Request, Site, SiteServer
 
 try:
@@ -380,6 +380,13 @@ async def add_hostile_sites(server: SiteServer) -> None:
     server.route("tls-tarpit-hostile.com", f"127.0.0.1:{CLOSED_PORT}:{port}")
     server.route("inner-hostile.com", "10.0.0.1")
     server.fixtures.append(Fixture(("*-hostile.com",), of_pages({}), http=False))
+
+
+async def start_everything() -> SiteServer:
+    """The catalogue and every hostile site: ``running_sites(start_everything)`` serves them to whole programs."""
+    server = await start_catalogue()
+    await add_hostile_sites(server)
+    return server
 
 
 async def _say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
