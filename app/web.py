@@ -6,9 +6,12 @@ import os
 import socket
 from ipaddress import ip_address
 
+import structlog
 import uvicorn
 
 from app.settings import Settings
+
+log = structlog.get_logger("app.web")
 
 #: How ``scrapersky up`` hands its listening socket to the web process.
 LISTEN_FD = "SCRAPERSKY_LISTEN_FD"
@@ -95,5 +98,6 @@ def run_web(settings: Settings, listener: socket.socket | None = None) -> int:
         h11_max_incomplete_event_size=64 * 1024,
     )
     server = uvicorn.Server(config)
+    log.info("web_started", url=address_of(listener), environment=settings.environment)
     server.run(sockets=[listener])
     return 0 if server.started else 1
