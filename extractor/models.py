@@ -172,6 +172,25 @@ class Found(Document):
     rank: int = 0
 
 
+class WordPressFacts(Document):
+    """The marks of WordPress on one page; without a mark everything is empty."""
+
+    marks: dict[str, str] = Field(default_factory=dict, description="Mark of WordPress, to where it was seen.")
+    version_candidates: dict[str, str] = Field(
+        default_factory=dict, description="Version, to the rule that read it; the most trusted first."
+    )
+    themes: dict[str, str] = Field(default_factory=dict, description="Slug of a theme, to its version or ''.")
+    child_theme: str | None = None
+    plugins: dict[str, str] = Field(default_factory=dict, description="Slug of a plugin, to its version or ''.")
+    has_elementor: bool = False
+    elementor_version: str | None = None
+    has_divi: bool = False
+    has_woocommerce: bool = False
+    has_contact_form7: bool = False
+    has_yoast_seo: bool = False
+    has_wpforms: bool = False
+
+
 class PageFacts(Document):
     """What one page says. Plain data: it crosses a process border as JSON.
 
@@ -210,7 +229,5 @@ class PageFacts(Document):
     copyright_year: int | None = None
     has_cookie_notice: bool = False
     has_privacy_policy: bool = False
-    wordpress: dict[str, str] = Field(
-        default_factory=dict, description="Mark of WordPress found, to where it was seen."
-    )
+    wordpress: WordPressFacts = Field(default_factory=WordPressFacts)
     truncated: bool = Field(default=False, description="The markup was cut at a bound before it was read.")

@@ -1,0 +1,166 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""Postal addresses of a page, each on one line: marked up, in address elements, or written as the country writes them."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from extractor.models import Found
+from extractor.page.document import Document
+from extractor.page.markup import bound_markup
+from extractor.page.organization import postal_address
+from extractor.page.structured import Node, types_of
+from extractor.page.text import clean_line
+
+MAX_ADDRESSES = 20
+MAX_LINES = 4_000
+
+_STREET_DE: Final = r"[A-ZÄÖÜ][\wäöüßéèÄÖÜ.'’-]{1,40}(?:[ -][\wäöüßéèÄÖÜ.'’-]{1,30}){0,5}"
+#: Germany, Austria, Switzerland: street and number, then postal code and place.
+_DACH_STREET = re.compile(
+    rf"(?:^|(?<=[,|·•:–-] )|(?<=[,|·•:] ))({_STREET_DE}\s?\d{{1,4}}\s?(?:[a-zA-Z](?![\w]))?(?:\s?[-–/+]\s?\d{{1,4}}\s?[a-zA-Z]?)?)\s*[,|·•–-]?\s*$"
+)
+_DACH_PLACE = re.compile(
+    r"^(?:(?:DE?|AT?|CH|A|FL|L)\s?[-–]\s?)?(\d{4,5})\s([A-ZÄÖÜ][\wäöüßéèÄÖÜ.()/’' -]{1,50}?)\s*(?:$|[,|·•–(]|\s-\s|(?=Tel|Fon|Fax|E-?Mail|Germany|Deutschland|Österreich|Schweiz))"
+)
+_STREET_WORD_DE = re.compile(
+    r"(?:str(?:a(?:ß|ss)e|\.|aße)?|weg|gasse|platz|allee|ring|damm|ufer|hof|chaussee|steig|pfad|markt|berg|graben|wall|promenade|zeile|gässle|brücke|tor|park|feld|garten|winkel|kai|quai|rain|halde|steg|rue|route|via|am|an|im|auf|zum|zur|in|unter|vor|hinter|bei|alte[rn]?|neue[rn]?|große[rn]?|kleine[rn]?)\b",
+    re.IGNORECASE,
+)
+_DACH_LINE = re.compile(
+    rf"(?:^|[,|·•:–]\s?)({_STREET_DE}\s\d{{1,4}}\s?(?:[a-zA-Z](?!\w))?(?:\s?[-–/+]\s?\d{{1,4}}\s?[a-zA-Z]?)?)\s?[,|·•–-]\s?((?:(?:D|DE|A|AT|CH)\s?[-–]\s?)?\d{{4,5}}\s[A-ZÄÖÜ][\wäöüßéèÄÖÜ.-]{{1,40}}(?:[ -/](?:[A-ZÄÖÜ(]|am|an|im|der|ob|bei|in|a\.)[\wäöüßÄÖÜ.()-]{{0,30}}){{0,4}})"
+)
+#: United States: number and street, place, state and ZIP code.
+_STATE = (
+    "AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC|PR"
+    "|Alabama|Alaska|Arizona|Arkansas|California|Colorado|Connecticut|Delaware|Florida|Georgia|Hawaii|Idaho|Illinois|Indiana|Iowa|Kansas|Kentucky|Louisiana|Maine"
+    "|Maryland|Massachusetts|Michigan|Minnesota|Mississippi|Missouri|Montana|Nebraska|Nevada|New Hampshire|New Jersey|New Mexico|New York|North Carolina|North Dakota"
+    "|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
+)
+_US = re.compile(
+    rf"(?:^|(?<=[\s:|•·,(]))((?:\d{{1,6}}[A-Z]?(?:-\d{{1,4}})?\s(?:[NSEW]\.?\s|North\s|South\s|East\s|West\s)?[A-Z0-9][\w.'’&#-]{{0,25}}(?:,?\s#?[A-Z0-9][\w.'’&#/-]{{0,20}}){{0,8}}|P\.?\s?O\.?\sBox\s\d{{1,6}})"
+    rf"(?:,\s?|\s?\n\s?|\s?[|•·]\s?|\s{{1,2}}))([A-Z][A-Za-z.'’-]{{1,25}}(?:\s[A-Z][A-Za-z.'’-]{{1,25}}){{0,3}}),?\s(?:\n\s?)?({_STATE})\.?,?\s{{1,2}}(\d{{5}}(?:-\d{{4}})?)(?!\d)"
+)
+_UK_STREET = re.compile(
+    r"\b(?:Street|St|Road|Rd|Lane|Ln|Avenue|Ave|Drive|Dr|Close|Way|Place|Pl|Square|Sq|Court|Ct|Crescent|Terrace|Gardens|Grove|Hill|House|Park|Estate|Row|Mews|Walk|Wharf|Yard|Parade|Quay|Gate|Green|Building|Centre|Business Park|Works|Mill|Farm|Floor|Unit|Suite|High Street)\b",
+)
+#: France, Italy, Spain, Netherlands, Poland ...: a line with a street word and a number, then code and place.
+_STREET_WORD_ROMANCE = (
+    r"(?:rue|avenue|av\.|bd|boulevard|place|chemin|route|allée|allee|quai|impasse|cours|square|passage|zone|za|zi|via|viale|piazza|piazzale|corso|largo|vicolo|strada|località|calle|c/|avda\.?|avenida|plaza|paseo|carrer|carretera|ctra\.?"
+    r"|polígono|poligono|ronda|travessa|rua|praça|praca|largo|ul\.|al\.|os\.|pl\.|ulica)"
+)
+_CODE_AND_PLACE = r"(?:[A-Z]{1,2}[-–]\s?)?(?:\d{2}-\d{3}|\d{4}-\d{3}|\d{5}|\d{4}\s?[A-Z]{2}|\d{4})\s(?:[A-ZÀ-Ý][\w'’À-ÿ.-]{1,40})(?:[ -](?:[A-ZÀ-Ý(][\w'’À-ÿ.()-]{0,30}|de|la|le|les|sur|en|di|del|della|du|lès|sous|aux|et|cedex)){0,5}"
+_ROMANCE = re.compile(
+    rf"(?:^|(?<=[,|·•:–-] )|(?<=\s))((?:\d{{1,4}}\s?(?:bis|ter|[A-Za-z])?,?\s)?{_STREET_WORD_ROMANCE}\s[^\n|•·:@]{{3,80}}?)\s?[,|·•\n–-]\s?(?:\n\s?)?({_CODE_AND_PLACE})",
+    re.IGNORECASE | re.MULTILINE,
+)
+_DUTCH = re.compile(
+    r"(?:^|(?<=[,|·•:] ))([A-Z][\w'’.-]{2,40}(?:\s[\w'’.-]{1,30}){0,4}\s\d{1,5}\s?(?:[a-zA-Z](?!\w)|-\s?\d{1,4}|[-/]\s?[a-zA-Z0-9]{1,4})?)\s?[,|·•\n–-]\s?(?:\n\s?)?((?:NL[- ]?)?[1-9]\d{3}\s?[A-Z]{2}\s{1,2}(?:[A-Z'’][\w'’-]{1,30})(?:\s(?:[A-Z(][\w'’()-]{1,30}|aan|den|de|op|ter)){0,4})",
+    re.MULTILINE,
+)
+_NUMBER_IN_TEXT = re.compile(r"\d")
+_CONTACT_TAIL = re.compile(
+    r"(?:^|[\s,|·•(])(?:tel(?:efon|éfono|éphone|\.|:)|tél|fon\b|phone|fax|mobil|e-?mail|email|mail:|web:|www\.|https?:|t:|t\.|p:|p\.\s|öffnungszeiten|opening hours|google maps|get directions|anfahrt|view map|ust|\+\d|[\w.+-]{1,60}@).*",
+    re.IGNORECASE | re.DOTALL,
+)
+
+
+def read_addresses(document: Document, nodes: list[Node]) -> list[Found]:
+    """Each address once; a later spelling that only repeats an earlier one is left out."""
+    found: list[Found] = []
+    for node in nodes:
+        if "PostalAddress" in types_of(node) and (address := postal_address(node)):
+            _add(found, address.text, "structured data PostalAddress", 0)
+        elif isinstance(node.get("address"), str) and (address := postal_address(node["address"])):
+            _add(found, address.text, "structured data address", 1)
+    for element in document.tree.css("address, [itemprop=address]:not([itemscope])")[:30]:
+        if text := _address_element(element.inner_html or ""):
+            _add(found, text, "address element", 2)
+    for text in written_addresses(document.text):
+        _add(found, text, "address in the text", 3)
+    return found[:MAX_ADDRESSES]
+
+
+def _add(found: list[Found], text: str, how: str, rank: int) -> None:
+    text = clean_line(text.strip(" ,;|·•-–"), 300) or ""
+    key = _key(text)
+    if len(key) < 10 or any(key in _key(known.value) or _key(known.value) in key for known in found):
+        return
+    found.append(Found.model_construct(value=text, how=how, rank=rank))
+
+
+def _key(text: str) -> str:
+    text = (
+        text.lower().replace("straße", "str").replace("strasse", "str").replace("str.", "str").replace("street", "st")
+    )
+    return re.sub(r"[\W_]+", "", text)
+
+
+def _address_element(html: str) -> str | None:
+    """The lines of an address element that are an address: not the phone, the mail or the author's name."""
+    text = bound_markup(html[:20_000]).text
+    whole = _CONTACT_TAIL.sub("", text).strip()
+    line = ", ".join(part.strip(" ,") for part in whole.split("\n") if part.strip(" ,"))
+    has_number = len(re.findall(r"\d", line)) >= 3
+    return line if has_number and 12 <= len(line) <= 250 and line.count(" ") >= 2 else None
+
+
+def written_addresses(text: str) -> list[str]:
+    """Addresses written as their country writes them, one line each."""
+    found = _german(text.split("\n")[:MAX_LINES])
+    for match in _US.finditer(text):
+        found.append(f"{_flat(match[1])}, {match[2]}, {match[3]} {match[4]}")
+    found += _british(text)
+    for pattern in (_ROMANCE, _DUTCH):
+        for match in pattern.finditer(text):
+            if _NUMBER_IN_TEXT.search(match[1]):
+                found.append(f"{_flat(match[1])}, {_flat(match[2])}")
+    return found[:MAX_ADDRESSES]
+
+
+def _flat(text: str) -> str:
+    return ", ".join(part.strip(" ,|·•") for part in text.split("\n") if part.strip(" ,|·•"))
+
+
+def _german(lines: list[str]) -> list[str]:
+    found = []
+    for index, line in enumerate(lines):
+        if len(line) > 300 or not _NUMBER_IN_TEXT.search(line):
+            continue
+        for match in _DACH_LINE.finditer(line):
+            if _STREET_WORD_DE.search(match[1]):
+                found.append(f"{match[1]}, {match[2]}")
+        if not index or len(lines[index - 1]) > 120:
+            continue
+        place = _DACH_PLACE.match(line)
+        street = _DACH_STREET.search(lines[index - 1]) if place else None
+        if place and street:
+            found.append(f"{street[1]}, {place[1]} {place[2].strip()}")
+    return found
+
+
+_UK_CODE = re.compile(
+    r"(?<![A-Za-z0-9])(?:GIR ?0AA|(?:[A-PR-UWYZ]\d[\dA-HJKPSTUW]?|[A-PR-UWYZ][A-HK-Y]\d[\dABEHMNPRVWXY]?) \d[ABD-HJLNP-UW-Z]{2})(?![A-Za-z0-9])"
+)
+
+
+def _british(text: str) -> list[str]:
+    found = []
+    for match in _UK_CODE.finditer(text):
+        before = text[max(0, match.start() - 160) : match.start()]
+        lines = [part.strip(" ,") for part in before.split("\n")][-5:]
+        parts = [part for line in lines for part in line.split(", ") if part]
+        start = next(
+            (
+                index
+                for index, part in enumerate(parts)
+                if _UK_STREET.search(part) or re.match(r"\d{1,4}[A-Za-z]?\s[A-Z]", part)
+            ),
+            None,
+        )
+        if start is None or len(parts) - start > 7 or any(len(part) > 50 for part in parts[start:]):
+            continue
+        first = re.sub(r"^.{0,80}?(?:\bat|address|office|:)\s(?=[A-Z0-9])", "", parts[start], flags=re.IGNORECASE)
+        found.append(", ".join([first, *parts[start + 1 :], match[0]]))
+    return found

@@ -1,0 +1,206 @@
+"""A page opened for reading: the bounded tree, its addresses made absolute, its meta and link elements in order."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property, lru_cache
+from html import unescape
+from urllib.parse import urljoin, urlsplit
+
+from selectolax.lexbor import LexborHTMLParser, LexborNode
+
+from extractor.address import registrable_domain
+from extractor.page.markup import Markup
+from extractor.page.text import clean_line, clean_url
+
+MAX_META = 500
+MAX_ANCHORS = 3_000
+
+_URL_BLANKS = re.compile(r"[\t\n\r]+")
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}:")
+
+
+@lru_cache(maxsize=4_096)
+def registrable(host: str) -> str:
+    """The registrable domain of a host, remembered: pages name the same few hosts again and again."""
+    return registrable_domain(host)
+
+
+@lru_cache(maxsize=4_096)
+def host_of(url: str) -> str:
+    """The lower-case host of an address, without a leading ``www.``; empty where it has none."""
+    try:
+        return (urlsplit(url).hostname or "").removeprefix("www.")
+    except ValueError:
+        return ""
+
+
+@dataclass(slots=True)
+class Anchor:
+    """A link of the page as it stands: nothing resolved yet."""
+
+    node: LexborNode
+    href: str
+    attributes: Mapping[str, str | None]
+
+
+@dataclass
+class Document:
+    """Everything the readers of a page share."""
+
+    url: str
+    status: int | None
+    headers: Mapping[str, str]  #: names in lower case
+    markup: Markup
+    tree: LexborHTMLParser
+    base_url: str = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.base_url = self.url
+        base = self.tree.css_first("base[href]")
+        if base is not None:
+            self.base_url = self.absolute(base.attributes.get("href")) or self.url
+
+    @property
+    def text(self) -> str:
+        """The visible text, one block a line."""
+        return self.markup.text
+
+    @cached_property
+    def host(self) -> str:
+        return host_of(self.url)
+
+    @cached_property
+    def site(self) -> str:
+        """The registrable domain of the page."""
+        return registrable(self.host) if self.host else ""
+
+    @cached_property
+    def meta(self) -> dict[str, list[str]]:
+        """Contents of the meta elements by lower-case name, property, itemprop or http-equiv, in document order."""
+        found: dict[str, list[str]] = {}
+        for node in self.tree.css("meta[content]")[:MAX_META]:
+            attributes = node.attributes
+            content = (attributes.get("content") or "").strip()
+            if not content:
+                continue
+            for key in ("name", "property", "itemprop", "http-equiv"):
+                if name := attributes.get(key):
+                    found.setdefault(name.strip().lower(), []).append(content)
+        return found
+
+    def meta_line(self, *names: str, limit: int = 300) -> str | None:
+        """The first content with text of the named meta elements, entities decoded a second time where doubled."""
+        for name in names:
+            for content in self.meta.get(name, ()):
+                if line := readable(content, limit):
+                    return line
+        return None
+
+    @cached_property
+    def link_elements(self) -> list[tuple[frozenset[str], Mapping[str, str | None]]]:
+        """The link elements: the set of their relations in lower case, and their attributes."""
+        nodes = self.tree.css("link[rel][href]")[:MAX_META]
+        return [(frozenset((node.attributes.get("rel") or "").lower().split()), node.attributes) for node in nodes]
+
+    @cached_property
+    def anchors(self) -> list[Anchor]:
+        found = []
+        for node in self.tree.css("a[href], area[href]")[:MAX_ANCHORS]:
+            attributes = node.attributes
+            found.append(Anchor(node, (attributes.get("href") or "").strip(), attributes))
+        return found
+
+    def absolute(self, reference: str | None) -> str | None:
+        """The http(s) address a reference points at, None where it points elsewhere or cannot be read."""
+        if not reference:
+            return None
+        reference = _URL_BLANKS.sub("", reference.strip())[:4_096]
+        base = getattr(self, "base_url", self.url)
+        try:
+            if reference.startswith(("http://", "https://")):
+                joined = reference
+            elif _SCHEME.match(reference) and not reference[:8].lower().startswith(("http:", "https:")):
+                return None
+            else:
+                joined = urljoin(base, reference.replace("\\", "/"))
+            if not urlsplit(joined).hostname:
+                return None
+        except ValueError:
+            return None
+        scheme, colon, rest = joined.partition(":")
+        return clean_url(scheme.lower() + colon + rest)
+
+    @cached_property
+    def inline_scripts(self) -> list[str]:
+        """The texts of scripts that are code, not data and not loaded from elsewhere."""
+        return [
+            script.text
+            for script in self.markup.scripts
+            if script.text and (script_type(script.attributes) in _CODE_TYPES)
+        ]
+
+    @cached_property
+    def script_sources(self) -> list[str]:
+        """The absolute addresses of loaded scripts, delayed ones too."""
+        found = []
+        for script in self.markup.scripts:
+            for name in _SOURCE_ATTRIBUTES:
+                if url := self.absolute(raw_attribute(script.attributes, name)):
+                    found.append(url)
+                    break
+        return found
+
+    def data_scripts(self, kind: str) -> Iterator[str]:
+        """The texts of scripts whose type contains ``kind``."""
+        for script in self.markup.scripts:
+            if script.text and kind in script_type(script.attributes):
+                yield script.text
+
+
+_SOURCE_ATTRIBUTES = (
+    "src",
+    "data-src",
+    "data-rocket-src",
+    "data-cookieconsent-src",
+    "data-wpmeteor-src",
+    "data-lazy-src",
+)
+_CODE_TYPES = frozenset(
+    (
+        "",
+        "text/javascript",
+        "application/javascript",
+        "module",
+        "text/plain",
+        "text/rocketscript",
+        "rocketlazyloadscript",
+    )
+)
+
+
+@lru_cache(maxsize=64)
+def _raw_pattern(name: str) -> re.Pattern[str]:
+    return re.compile(
+        rf"(?<![\w-]){re.escape(name)}\s{{0,9}}=\s{{0,9}}(?:\"([^\"]*)|'([^']*)|([^\s\"'>]+))", re.IGNORECASE
+    )
+
+
+def raw_attribute(attributes: str, name: str) -> str | None:
+    """The value of one attribute in a tag as written, entities decoded."""
+    found = _raw_pattern(name).search(attributes)
+    return unescape(next((value for value in found.groups() if value), "")) if found else None
+
+
+def script_type(attributes: str) -> str:
+    """The type of a script element in lower case, without parameters; empty where it has none."""
+    return (raw_attribute(attributes, "type") or "").split(";")[0].strip().lower()
+
+
+def readable(value: str | None, limit: int = 300) -> str | None:
+    """A line for people: an entity that survived parsing was escaped twice."""
+    if value and "&" in value:
+        value = unescape(value)
+    return clean_line(value, limit)

@@ -1,0 +1,202 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""The e-mail addresses of a page, from where they are certain to where they are disguised."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import codecs
+import re
+from collections.abc import Iterable, Iterator
+from typing import Final
+from urllib.parse import unquote
+
+from extractor.models import Found
+from extractor.page import mailboxes
+from extractor.page.disguise import disguised_addresses, rotated
+from extractor.page.document import Document
+from extractor.page.scripting import addresses_in_scripts, evaluated
+from extractor.page.structured import Node, texts_of
+from extractor.page.text import remove_invisible
+
+MAX_EMAILS = 100
+MAX_AT_SIGNS = 2_000
+
+_LOCAL_BEFORE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\\-]{1,80}\Z")
+_DOMAIN_AFTER = re.compile(r"(?:[^\W_](?:[\w-]{0,62}))(?:\.[^\W_][\w-]{0,62}){1,6}")
+_ANY = re.compile(r"[^\s@<>\"'(),;:\[\]]{1,80}@[^\s@<>\"'(),;:\[\]?&]{3,255}")
+_HEX = re.compile(r"[0-9a-fA-F]{12,600}")
+
+Address = tuple[str, str]
+
+
+def read_emails(document: Document, nodes: list[Node]) -> list[Found]:
+    """Each address once, with the most trusted rule that found it, in no order of use."""
+    found: dict[str, Found] = {}
+    for rank, how, pairs in _sources(document, nodes):
+        for local, domain in pairs:
+            address = mailboxes.mailbox(local, domain, document.site)
+            if address and address not in found and len(found) < MAX_EMAILS:
+                found[address] = Found.model_construct(value=address, how=how, rank=rank)
+    return list(found.values())
+
+
+def _sources(document: Document, nodes: list[Node]) -> Iterator[tuple[int, str, Iterable[Address]]]:
+    yield 0, "mailto link", _mailto(document)
+    yield 1, "Cloudflare e-mail protection", _cloudflare(document)
+    yield 2, "structured data", _structured(nodes)
+    yield 3, "text", addresses_in(document.text)
+    yield 4, "attribute", _attributes(document)
+    yield 5, "text turned by style", _reversed(document)
+    yield 6, "disguised in the text", disguised_addresses(document.text, document.site)
+    yield 7, "put together by a script", addresses_in_scripts(document.inline_scripts)
+
+
+def addresses_in(text: str) -> Iterator[Address]:
+    """Every (local part, domain) around an at-sign of a text."""
+    position = text.find("@")
+    for _ in range(MAX_AT_SIGNS):
+        if position < 0:
+            return
+        local = _LOCAL_BEFORE.search(text, max(0, position - 80), position)
+        domain = _DOMAIN_AFTER.match(text, position + 1)
+        if local and domain:
+            yield (
+                local[0].rpartition("\\")[2].lstrip("n") if "\\n" in local[0] else local[0].rpartition("\\")[2],
+                domain[0],
+            )
+        position = text.find("@", position + 1)
+
+
+def mailto_addresses(href: str) -> Iterator[Address]:
+    """The recipients of a mailto link in all the spellings that browsers forgive."""
+    target = unquote(href).strip()
+    while target[:7].lower() == "mailto:":
+        target = target[7:].lstrip(" /")
+    path, _, query = target.partition("?")
+    for part in query.split("&"):
+        key, _, value = part.partition("=")
+        if key.lower() == "to":
+            path += "," + value
+    path = remove_invisible(path).replace(" @ ", "@").replace("＠", "@")
+    for match in _ANY.finditer(path[:2_000]):
+        yield from addresses_in(match[0])
+    if "@" not in path:
+        yield from disguised_addresses(path, "")
+
+
+def _mailto(document: Document) -> Iterator[Address]:
+    for anchor in document.anchors:
+        href = anchor.href
+        lowered = href[:7].lower()
+        if lowered == "mailto:":
+            yield from mailto_addresses(href)
+        elif "@" in href and "/" not in href.removeprefix("http://").removeprefix("https://").rstrip("/"):
+            # An address typed where a link was asked for: href="info@acme.de", href="http://info@acme.de".
+            yield from addresses_in(href.partition("?")[0].rpartition("/")[2] or href)
+        elif lowered == "javasc":
+            continue
+
+
+def _cloudflare(document: Document) -> Iterator[Address]:
+    for node in document.tree.css("[data-cfemail]")[:200]:
+        yield from _decoded_cloudflare(node.attributes.get("data-cfemail") or "")
+    for anchor in document.anchors:
+        _, marker, code = anchor.href.partition("/cdn-cgi/l/email-protection#")
+        if marker:
+            yield from _decoded_cloudflare(code)
+
+
+def _decoded_cloudflare(code: str) -> Iterator[Address]:
+    """The first byte is the key, the others are the address under exclusive or with it."""
+    found = _HEX.match(code.strip())
+    if found and len(found[0]) % 2 == 0:
+        key, *rest = bytes.fromhex(found[0])
+        yield from addresses_in(bytes(byte ^ key for byte in rest).decode("utf-8", "replace").partition("?")[0])
+
+
+def _structured(nodes: list[Node]) -> Iterator[Address]:
+    for node in nodes:
+        for text in texts_of(node.get("email")):
+            yield from mailto_addresses(text)
+
+
+# Attributes: parts that a script puts together, and codes
+
+_PARTS: Final = (
+    ("data-user", "data-domain"), ("data-name", "data-domain"), ("data-local", "data-domain"), ("data-u", "data-d"),
+    ("data-mail-user", "data-mail-domain"), ("data-email-user", "data-email-domain"), ("data-part1", "data-part2"),
+    ("data-account", "data-domain"), ("data-user", "data-website"), ("data-mailbox", "data-domain"), ("data-first", "data-second"),
+    ("data-before", "data-after"), ("data-start", "data-end"), ("data-prefix", "data-domain"), ("data-id", "data-domain"),
+)  # fmt: skip
+_WHOLE: Final = (
+    "data-email", "data-mail", "data-mailto", "data-e", "data-enc-email", "data-address", "data-email-address", "data-contact",
+    "data-href", "data-clipboard-text", "data-ea", "data-eml", "data-mailadresse", "data-encoded-email",
+)  # fmt: skip
+_ATTRIBUTE_SELECTOR = ", ".join(f"[{name}]" for name in dict.fromkeys([*_WHOLE, *(first for first, _ in _PARTS)]))
+
+
+def _attributes(document: Document) -> Iterator[Address]:
+    if "data-" in document.markup.html:
+        for node in document.tree.css(_ATTRIBUTE_SELECTOR)[:300]:
+            attributes = node.attributes
+            yield from _from_parts(attributes)
+            for name in _WHOLE:
+                if value := attributes.get(name):
+                    yield from _from_code(value[:500], rot13=name == "data-enc-email")
+    for node in document.tree.css("[data-mailto-token]")[:100]:
+        token = node.attributes.get("data-mailto-token") or ""
+        yield from mailto_addresses(rotated(token[:300]) or "")
+    for anchor in document.anchors:
+        if anchor.href[:11].lower() == "javascript:" or "onclick" in anchor.attributes:
+            for code in (anchor.href, anchor.attributes.get("onclick") or ""):
+                yield from evaluated(unquote(code[:2_000]))
+
+
+def _from_parts(attributes: object) -> Iterator[Address]:
+    values = {name: value for name, value in attributes.items() if value}  # type: ignore[attr-defined]
+    for first, second in _PARTS:
+        if first in values and second in values:
+            domain = values[second].lstrip("@")
+            ending = values.get("data-tld", "").lstrip(".")
+            if ending and not domain.endswith("." + ending):
+                domain = f"{domain}.{ending}"
+            yield from addresses_in(f"{values[first].rstrip('@')}@{domain}")
+
+
+def _from_code(value: str, *, rot13: bool) -> Iterator[Address]:
+    """An attribute that holds an address: plain, disguised, turned round, rotated or in base 64."""
+    if rot13:
+        value = codecs.decode(value, "rot13")
+    if "@" in value:
+        yield from mailto_addresses(value)
+    elif re.search(r"\[at\]|\(at\)|%40", value, re.IGNORECASE):
+        yield from mailto_addresses(unquote(value))
+        yield from disguised_addresses(unquote(value), "")
+    elif decoded := _from_base64(value):
+        yield from mailto_addresses(decoded)
+
+
+def _from_base64(value: str) -> str | None:
+    if len(value) < 12 or not re.fullmatch(r"[A-Za-z0-9+/_-]{12,400}={0,2}", value):
+        return None
+    try:
+        decoded = base64.b64decode(
+            value + "=" * (-len(value) % 4), altchars=b"-_" if "-" in value or "_" in value else None
+        )
+        text = decoded.decode("ascii")
+    except (binascii.Error, ValueError):
+        return None
+    return text if "@" in text else None
+
+
+# Text that a style sheet turns round
+
+_OVERRIDE_CLASS = re.compile(r"\.([\w-]{1,60})\s{0,9}\{[^{}]{0,300}bidi-override[^{}]{0,300}\}")
+
+
+def _reversed(document: Document) -> Iterator[Address]:
+    selectors = ['[style*="bidi-override"]', 'bdo[dir="rtl"]']
+    selectors += [f".{name}" for name in _OVERRIDE_CLASS.findall(document.markup.styles)[:10]]
+    for node in document.tree.css(", ".join(selectors))[:100]:
+        yield from addresses_in(node.text(separator="").strip()[:500][::-1])

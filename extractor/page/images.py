@@ -1,0 +1,161 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""The icon and the logo of a site, best first."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from urllib.parse import urlsplit
+
+from selectolax.lexbor import LexborNode
+
+from extractor.models import Found
+from extractor.page.document import Document, host_of
+from extractor.page.head import found_list
+from extractor.page.structured import Node, texts_of
+
+_SIZE = re.compile(r"(\d{1,4})\s*[xX×]\s*\d{1,4}")
+_LOGO = re.compile(r"(?<![a-z])(?:logo|brand(?:ing)?|site-?logo|custom-logo)(?![a-z])|logo", re.IGNORECASE)
+#: Logos of others: customers, partners, payment, awards, social networks, the consent manager.
+_FOREIGN = re.compile(
+    r"partner|client|customer|kunde|sponsor|payment|zahlung|paypal|visa|mastercard|award|badge|certif|siegel|trust"
+    r"|facebook|instagram|linkedin|twitter|youtube|tiktok|cookie|consent|cmp|footer-?seal|associat|member|referenz"
+    r"|google|press|media-?logo|as-?seen|testimonial|carousel|slider|swiper",
+    re.IGNORECASE,
+)
+_PLACEHOLDER = re.compile(
+    r"(?:placeholder|blank|spacer|transparent|pixel|lazy|loading|1x1)[\w.-]*\.(?:gif|png|svg)", re.IGNORECASE
+)
+_LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-orig-file", "data-opt-src")
+_HEADERS = (
+    'header, #header, .header, .site-header, #masthead, .navbar, .site-branding, [role="banner"], .topbar, #top, nav,'
+    ' .elementor-location-header, [class*="header" i]'
+)
+_BY_NAME = (
+    ".custom-logo, .site-logo img, #logo img, .logo img, .navbar-brand img, .brand img, .header-logo img, img#logo, img.logo,"
+    ' img[class*="logo" i], img[id*="logo" i], [class*="logo" i] img, [id*="logo" i] img'
+)
+
+
+def read_favicons(document: Document) -> list[Found]:
+    """The declared icons from best to worst, then the place where browsers look without being told."""
+    declared = []
+    for position, (relations, attributes) in enumerate(document.link_elements):
+        kind = _icon_kind(relations)
+        url = document.absolute(attributes.get("href")) if kind is not None else None
+        if url and kind is not None:
+            declared.append(((kind, -_icon_size(attributes, url), position), url, " ".join(sorted(relations))))
+    declared.sort()
+    candidates = [(url, f"link rel={how}", rank) for rank, (_, url, how) in enumerate(declared)]
+    tile = document.meta.get("msapplication-tileimage", [None])[0]
+    return found_list(
+        *candidates,
+        (document.absolute(tile), "msapplication-TileImage", 80),
+        (document.absolute("/favicon.ico"), "default place", 90),
+    )
+
+
+def _icon_kind(relations: frozenset[str]) -> int | None:
+    """0 for an icon, 1 for a touch icon, 2 for a one-colour mask; None for anything else."""
+    if "icon" in relations:
+        return 0
+    if relations & {"apple-touch-icon", "apple-touch-icon-precomposed", "fluid-icon"}:
+        return 1
+    return 2 if "mask-icon" in relations else None
+
+
+def _icon_size(attributes: Mapping[str, str | None], url: str) -> int:
+    """Side in pixels; a vector image has every size."""
+    if "svg" in (attributes.get("type") or "") or url.partition("?")[0].endswith(".svg"):
+        return 10_000
+    sizes = _SIZE.findall(attributes.get("sizes") or "")
+    return max((int(size) for size in sizes), default=16)
+
+
+def read_logos(document: Document, nodes: list[Node]) -> list[Found]:
+    """The logo by structured data, by its place in the header, by its name; the image for sharing last."""
+    candidates: list[tuple[str | None, str, int]] = []
+    for node in nodes:
+        for text in texts_of(node.get("logo"))[:3]:
+            candidates.append((document.absolute(text), "structured data logo", 0))
+    candidates += _logo_images(document)
+    for content in document.meta.get("og:logo", [])[:1]:
+        candidates.append((document.absolute(content), "og:logo", 5))
+    for content in document.meta.get("og:image", [])[:1]:
+        candidates.append((document.absolute(content), "og:image", 9))
+    candidates.sort(key=lambda candidate: candidate[2])
+    return found_list(*candidates)[:10]
+
+
+def _logo_images(document: Document) -> Iterator[tuple[str | None, str, int]]:
+    """The images that are a logo by place and name, by place, by name; never those that are others' logos."""
+    in_header = _header_images(document)
+    for image in document.tree.css(_BY_NAME)[:60]:
+        if image.tag == "img" and not _is_foreign(image):
+            is_certain = image.mem_id in in_header or "custom-logo" in (image.attributes.get("class") or "")
+            yield (
+                image_url(document, image),
+                *(("logo image in the header", 1) if is_certain else ("image named logo", 4)),
+            )
+    for image in in_header.values():
+        if not _is_foreign(image):
+            if _says_logo(image):
+                yield image_url(document, image), "logo image in the header", 2
+            elif _links_home(document, image):
+                yield image_url(document, image), "image in the header that links home", 3
+
+
+def _header_images(document: Document) -> dict[int, LexborNode]:
+    found: dict[int, LexborNode] = {}
+    for region in document.tree.css(_HEADERS)[:20]:
+        for image in region.css("img")[:20]:
+            found.setdefault(image.mem_id, image)
+    return found
+
+
+def _says_logo(image: LexborNode) -> bool:
+    attributes = image.attributes
+    source = (attributes.get("src") or "") if not (attributes.get("src") or "").startswith("data:") else ""
+    return any(
+        _LOGO.search(text) for text in (source[:500], attributes.get("alt") or "", attributes.get("class") or "")
+    )
+
+
+def _is_foreign(image: LexborNode) -> bool:
+    """Whether the image or one of its next ancestors speaks of others' logos."""
+    attributes = image.attributes
+    source = (attributes.get("src") or "")[:500].rpartition("/")[2]
+    if _FOREIGN.search(source) or _FOREIGN.search(attributes.get("class") or ""):
+        return True
+    node = image.parent
+    for _ in range(5):
+        if node is None or node.tag in ("body", "header"):
+            return False
+        names = f"{node.attributes.get('class') or ''} {node.attributes.get('id') or ''}"
+        if node.tag == "footer" or _FOREIGN.search(names):
+            return True
+        node = node.parent
+    return False
+
+
+def _links_home(document: Document, image: LexborNode) -> bool:
+    node = image.parent
+    for _ in range(4):
+        if node is None:
+            return False
+        if node.tag == "a":
+            url = document.absolute(node.attributes.get("href"))
+            return bool(url) and host_of(url or "") == document.host and len(urlsplit(url).path) <= 4
+        node = node.parent
+    return False
+
+
+def image_url(document: Document, image: LexborNode) -> str | None:
+    """The address of an image, the real one where loading is delayed."""
+    attributes = image.attributes
+    source = attributes.get("src") or ""
+    if not source or source.startswith("data:") or _PLACEHOLDER.search(source):
+        lazy = next((attributes[name] for name in _LAZY if attributes.get(name)), None)
+        source_set = attributes.get("srcset") or attributes.get("data-srcset") or ""
+        source = lazy or (source_set.split() or [""])[0].rstrip(",") or source
+    return document.absolute(source)

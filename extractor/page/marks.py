@@ -1,0 +1,140 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""Smaller marks of a page: copyright year, cookie notice, privacy policy, measurement ids, feeds and sitemaps."""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from extractor.models import Link
+from extractor.page.document import Document
+from extractor.page.wordpress import asset_urls
+
+_COPYRIGHT = re.compile(
+    r"(?:©|&copy;|\(c\)(?=\s{0,3}\d|\s{0,3}[A-Z])|copyright|copyleft|alle rechte vorbehalten|all rights reserved|tous droits réservés|todos los derechos reservados|tutti i diritti riservati)"
+    r"[^\n]{0,80}?(?<!\d)((?:19[89]|20[0-4])\d)(?:\s{0,3}(?:[-–—/,&]|to|bis|à)\s{0,3}((?:19[89]|20[0-4])\d|\d\d(?!\d)))?(?!\d)"
+    r"|(?<!\d)((?:19[89]|20[0-4])\d)(?:\s{0,3}[-–—]\s{0,3}((?:19[89]|20[0-4])\d))?[^\n\d]{0,40}?(?:©|\(c\)|all rights reserved|alle rechte vorbehalten|tous droits réservés|todos los derechos reservados)",
+    re.IGNORECASE,
+)
+_MEASUREMENT = re.compile(r"(?<![\w-])(UA-\d{4,10}-\d{1,4}|G-[A-Z0-9]{8,12})(?![\w-])")
+_TAG_MANAGER = re.compile(r"(?<![\w-])(GTM-[A-Z0-9]{4,9})(?![\w-])")
+_SURROUNDINGS = re.compile(
+    r"gtag|google-analytics|googletagmanager|_gaq|\bga\(|GoogleAnalyticsObject|analytics|gaProperty|measurement|tracking",
+    re.IGNORECASE,
+)
+
+#: Consent managers by what they load or write. Categories and names are the business of the technologies' rules.
+_CONSENT_ASSETS: Final = (
+    "consent.cookiebot.com", "cdn.cookielaw.org", "cookie-cdn.cookiepro.com", "app.usercentrics.eu", "web.cmp.usercentrics.eu", "privacy-proxy.usercentrics",
+    "cookieyes.com/", "cookie-law-info", "/complianz-gdpr", "/borlabs-cookie", "consent.trustarc.com", "cdn.iubenda.com", "sdk.privacy-center.org",
+    "cmp.quantcast.com", "quantcast.mgr.consensu.org", "cmp.osano.com", "cookieconsent", "cookie-consent", "cookie-notice", "cookie_consent", "tarteaucitron",
+    "klaro", "cookiefirst.com", "consentmanager.net", "cookie-script.com", "ccm19", "cookiehub", "cookiebanner", "cookie-banner", "cookieinformation.com",
+    "real-cookie-banner", "axeptio", "termly.io", "gdpr-cookie", "cookiecontrol", "civiccomputing.com", "onetrust", "consentmo", "pandectes", "privacy-mgmt",
+    "sourcepoint", "uc-cmp", "moove_gdpr", "eu-cookie-law", "cookiehint", "cookietractor", "cmpv2", "orejime", "devowl", "cookies-eu-banner", "fundingchoices",
+)  # fmt: skip
+_CONSENT_MARKUP = re.compile(
+    r"(?:id|class)\s{0,3}=\s{0,3}[\"'][^\"']{0,200}?(?:cookie-?_?(?:banner|notice|consent|bar|law|popup|policy-popup|message|hint|info|modal|alert|overlay|disclaimer|dialog|wrapper|warning|container)"
+    r"|cookies?-?eu|(?:gdpr|dsgvo|rgpd|consent)-?_?(?:banner|notice|bar|popup|modal|cookie|manager|overlay|dialog)|CybotCookiebot|onetrust-|cky-consent|cmplz-|BorlabsCookie|cc-window|cc_banner|usercentrics|iubenda-cs"
+    r"|moove_gdpr|tarteaucitron|klaro|termsfeed|privacy-?banner|cookiebar|cookieconsent|cookienotice|cookie_?law|js-cookie-|eupopup)",
+    re.IGNORECASE,
+)
+_CONSENT_TEXT = re.compile(
+    r"(?:we|this (?:web)?site|our (?:web)?site) uses? cookies|we use (?:our own and third[- ]party )?cookies|wir (?:verwenden|nutzen|setzen) cookies|diese (?:web)?seite (?:verwendet|nutzt|benutzt) cookies"
+    r"|(?:diese )?website (?:verwendet|nutzt|benutzt) cookies|ce site utilise des cookies|nous utilisons des cookies|utilizamos cookies|este sitio (?:web )?(?:utiliza|usa) cookies|utilizziamo (?:i )?cookie|questo sito (?:utilizza|usa) (?:i )?cookie"
+    r"|(?:deze (?:web)?site|wij) (?:gebruikt|maken gebruik van|gebruiken) cookies|usamos cookies|este site utiliza cookies|używamy (?:plików )?cookies|ta strona używa|vi använder cookies|vi bruger cookies|vi bruker (?:informasjonskapsler|cookies)|käytämme evästeitä"
+    r"|tento web používá (?:soubory )?cookies|accept (?:all )?cookies|alle cookies akzeptieren|tout accepter|aceptar (?:todas las )?cookies|accetta (?:tutti i )?cookie|cookies? akzeptieren|alle akzeptieren",
+    re.IGNORECASE,
+)
+_PRIVACY_TEXT = re.compile(
+    r"privacy|data protection|datenschutz|politique de confidentialit|confidentialité|protection des données|données personnelles|privacidad|protección de datos|privacidade|proteção de dados"
+    r"|privacybeleid|gegevensbescherming|polityka prywatności|ochrona danych|rodo|integritetspolicy|personuppgifter|dataskydd|personvern|privatlivspolitik|persondata|databeskyttelse|tietosuoja|yksityisyy"
+    r"|ochrana osobních|ochrany osobn|zásady ochrany|ochrana súkromia|adatvédelm|adatkezel|confidențialitate|protecția datelor|gizlilik|kvkk|kişisel veri|политика конфиденциальности|персональн|конфіденційн|поверителност"
+    r"|απορρήτου|プライバシー|個人情報|隐私|隱私|个人信息|개인정보|פרטיות|الخصوصية|kebijakan privasi|bảo mật|politika privatnosti|zasebnost|privātuma|privatumo|privaatsus|persónuvernd|rgpd|gdpr|dsgvo",
+    re.IGNORECASE,
+)
+_PRIVACY_PATH = re.compile(
+    r"/[^?#]{0,100}(?:privacy|datenschutz|confidentialite|donnees-personnelles|privacidad|privacidade|proteccion-de-datos|polityka-prywatnosci|integritet|personvern|tietosuoja|gdpr|rgpd|ochrana-osob|adatvedel|privatliv|gizlilik)",
+    re.IGNORECASE,
+)
+_FEED_TYPES: Final = frozenset(
+    ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
+)
+
+
+def read_copyright_year(document: Document) -> int | None:
+    """The newest year next to a copyright sign; the end of a range counts."""
+    years = []
+    for match in _COPYRIGHT.finditer(document.text):
+        first, last = match[1] or match[3], match[2] or match[4]
+        year = int(last if last and len(last) == 4 else f"{first[:2]}{last}" if last else first)
+        years.append(max(year, int(first)))
+    if not years and (line := document.meta_line("copyright", "dcterms.rights", "rights")):
+        years = [int(year) for year in re.findall(r"(?<!\d)(?:19[89]|20[0-4])\d(?!\d)", line)]
+    return max(years, default=None)
+
+
+def has_cookie_notice(document: Document) -> bool:
+    """A known consent manager, or markup or words that only a cookie notice has."""
+    assets = "\n".join(asset_urls(document)).lower()
+    if any(mark in assets for mark in _CONSENT_ASSETS):
+        return True
+    if _CONSENT_MARKUP.search(document.markup.html) or _CONSENT_TEXT.search(document.text):
+        return True
+    return any(_CONSENT_CODE.search(text) for text in document.inline_scripts)
+
+
+_CONSENT_CODE = re.compile(
+    r"cookieconsent\.initialise|window\.cookieconsent|CookieConsent\.run|_iub\.csConfiguration|klaroConfig|OptanonWrapper|tarteaucitron\.init|cookieNotice|__tcfapi|didomiConfig|usercentrics|cmp_id|window\.__cmp"
+)
+
+
+def has_privacy_policy(links: list[Link]) -> bool:
+    """A link whose words or address name a privacy policy."""
+    return any(
+        _PRIVACY_TEXT.search(link.text) or _PRIVACY_PATH.search(link.url)
+        for link in links
+        if "google.com/" not in link.url
+    )
+
+
+def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
+    """Google Analytics ids (UA-, G-) and Tag Manager ids (GTM-), in order of appearance. Ads ids (AW-) are neither."""
+    analytics: dict[str, None] = {}
+    managers: dict[str, None] = {}
+    places = [*asset_urls(document)]
+    for script in document.markup.scripts:
+        places.append(script.attributes)
+        if "GTM-" in script.text or (
+            ("UA-" in script.text or "G-" in script.text) and _SURROUNDINGS.search(script.text)
+        ):
+            places.append(script.text)
+    for place in places:
+        analytics.update(dict.fromkeys(_MEASUREMENT.findall(place)))
+        managers.update(dict.fromkeys(_TAG_MANAGER.findall(place)))
+    if "amp-analytics" in document.markup.html:
+        analytics.update(dict.fromkeys(_MEASUREMENT.findall(document.markup.html)))
+    return list(analytics)[:10], list(managers)[:10]
+
+
+def read_feed_urls(document: Document) -> list[str]:
+    """Feeds the page announces; those of comments come last."""
+    urls = {}
+    for relations, attributes in document.link_elements:
+        if ("alternate" in relations or "feed" in relations) and (
+            attributes.get("type") or ""
+        ).lower().strip() in _FEED_TYPES:
+            url = document.absolute(attributes.get("href"))
+            if url:
+                urls[url] = "comments" in url
+    return sorted(urls, key=lambda url: urls[url])[:20]
+
+
+def read_sitemap_urls(document: Document, links: list[Link]) -> list[str]:
+    """Sitemaps for machines that the page names."""
+    urls = [
+        document.absolute(attributes.get("href"))
+        for relations, attributes in document.link_elements
+        if "sitemap" in relations
+    ]
+    urls += [link.url for link in links if re.search(r"sitemap[^/?#]{0,60}\.xml(?:\.gz)?$", link.url, re.IGNORECASE)]
+    return list(dict.fromkeys(url for url in urls if url))[:20]

@@ -1,0 +1,331 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""The telephone numbers of a page as E.164, from where they are certain to where they only look like it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Final
+from urllib.parse import unquote
+
+import phonenumbers
+from phonenumbers import PhoneNumberType
+
+from extractor.models import Found
+from extractor.page.document import Document
+from extractor.page.regions import likely_regions
+from extractor.page.structured import Node, texts_of
+from extractor.page.text import remove_invisible
+
+MAX_PHONES = 40
+MAX_CANDIDATES = 300
+MAX_NUMBER_CHARACTERS = 60
+
+_NUMBER = re.compile(
+    r"(?<![\w.,/:=#@$€£¥%*&-])(?:\+|\(\+?|＋)?[\(\[]?\d(?:[\s().\[\]/\-‐-―−·•]{0,3}\d){5,17}(?![\w@%$€£]|[.,]\d)"
+)
+_RUN_ON_NUMBER = re.compile(
+    r"(?<=[A-Za-z:.])(?<!\d)(?:\+|\(\+?)?[\(\[]?\d(?:[\s().\[\]/\-‐-―−·•]{0,3}\d){6,17}(?![\w@%$€£]|[.,]\d)"
+)
+_TOLL_FREE_WORD = re.compile(
+    r"(?<![\w-])(?:1[-. ])?\(?8(?:00|33|44|55|66|77|88)\)?[-. ][A-Z0-9]{3,7}(?:-?[A-Z0-9]{2,5}){0,2}(?![\w-])"
+)
+_CALL_LINK = re.compile(r"(?:tel|callto|phone)\s?:(?://)?", re.IGNORECASE)
+_WHATSAPP = re.compile(
+    r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:[^#]{0,200}&)?phone=)\+?(\d{8,15})(?!\d)", re.IGNORECASE
+)
+
+_PHONE_LABEL = re.compile(
+    r"(?<![a-z])(?:tel(?:e(?:fon(?:nummer|o|u|i|it)?|phone|foon(?:nummer)?|foni?|f))?|tél(?:éphone)?|tlf|tfn|phone|ph|fon|fono|call|mobil\w{0,4}|mob"
+    r"|handy|cell(?:ulare|ulaire|ulari)?|celular|móvil|movil|telemóvel|gsm|hotline|whatsapp|rufnummer|ruf|fixe|portable|puhelin|puh|komórka|telefono|teléfono"
+    r"|telefone|τηλ\w{0,6}|тел\w{0,6}|電話|电话|電話番号|전화|טלפון|هاتف|contact|kontakt|dial|sms|zentrale|durchwahl|office|direct|appel\w{0,3}|llam\w{1,5}"
+    r"|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![a-z])|☎|📞|📱|✆|🕿",
+    re.IGNORECASE,
+)
+_SHORT_PHONE_LABEL = re.compile(r"(?:^|[\s|(])[TtMmPp]\s?[.:|]?\s*$|(?:^|\s)(?:[TMP])\s")
+_FAX_LABEL = re.compile(
+    r"(?<![a-z])(?:tele)?fax(?![a-z])|télécopie|faks|факс|φαξ|传真|傳真|ファックス|팩스|(?:^|[\s|(])F\s?[.:]\s*$|📠|🖷",
+    re.IGNORECASE,
+)
+#: Words whose numbers are no telephone numbers.
+_OTHER_LABEL = re.compile(
+    r"(?<![a-z])(?:u?st-?\s?id(?:nr|-nr|entifikations\w*)?|ust\.?-?id|umsatzsteuer\w*|steuer\s?-?n(?:umme)?r|finanzamt|hr[ab]|handelsregister\w*|registernummer|iban|bic|swift"
+    r"|konto\w*|blz|kto|vat(?:[ -]?(?:no|number|id|reg\w*))?|tva|tax\s?(?:id|no)\w*|ein|siren|siret|rcs|ape|naf|kbis|abn|acn|arbn|afsl|kvk|btw|bsn|nif|cif|nipc|dni|p\.?\s?iva|partita\s?iva|iva"
+    r"|c\.?f|cod(?:ice)?\.?\s?fisc\w*|rea|cnpj|cpf|rut|rfc|cuit|nit|ruc|org(?:anisations|anisasjons|\.)?[ -]?n(?:umme|ú|u)?r|cvr|se-nr|y-tunnus|krs|nip|regon|ičo|ico|dič|dic|cui|adószám"
+    r"|company\s(?:no|number|registration)|registered\s(?:in|number|no|company)|registration\s(?:no|number)|reg\.?\s?n[or]|charity\s(?:no|number)\w*|licen[cs]e(?:\s(?:no|number))?|lic"
+    r"|npi|ndc|isbn|issn|ean|gtin|upc|sku|asin|artikel\w*|art\.?-?nr|order\s?(?:no|number|id)|bestell\w*|ref(?:erence)?|invoice|rechnungs\w*|kunden-?n\w*|case|ticket|tracking|serial|model|part\s?n\w*"
+    r"|lat(?:itude)?|l(?:ng|ong?|ongitude)|gps|coordinates|koordinaten|postfach|p\.?o\.?\s?box|bp|cp|plz|zip|version|build|id|aktenzeichen|az|betriebsnummer|lanr|bsnr|ik|dea|nmls|dre|mls|crd|finra|dot|mc)"
+    r"\s{0,2}(?:[.:#]|nr|no|n°|nº|number|nummer|-|\s)?[\s.:#°º-]{0,4}(?:[A-Z]{0,3}\s?-?)$",
+    re.IGNORECASE,
+)
+_DATE = re.compile(
+    r"(?:19|20)\d\d\s?[-–./]\s?(?:0?[1-9]|1[0-2])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])(?!\d)|(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:(?:19|20)\d\d|\d\d(?!\d))"
+    r"|(?:19|20)\d\d\s?[-–/]\s?(?:19|20)\d\d|\d{1,2}[:.]\d\d\s?[-–]\s?\d{1,2}[:.]\d\d|^(?:19|20)\d{2}\s(?:19|20)\d{2}|^(?:19|20)\d{12}$"
+)
+_TIME_RANGE = re.compile(r"^\d{1,2}[.:]?(?:00|15|30|45)?\s?[-–]\s?\d{1,2}[.:]?(?:00|15|30|45)?$")
+_TRUNK = re.compile(r"[(\[]\s?0\s?[)\]]")
+_EXTENSION = re.compile(
+    r"\s{0,3}(?:;?\s?ext(?:n|ension)?\.?|x|durchwahl|poste|int(?:erno)?\.?|#)\s{0,3}[:.=]?\s{0,3}\d{1,6}\s*$",
+    re.IGNORECASE,
+)
+_ALTERNATIVE = re.compile(r"(?<=\d)\s?/\s?-?\d{1,2}$")
+_NO_PHONE_TYPES: Final = frozenset((PhoneNumberType.PAGER, PhoneNumberType.VOICEMAIL))
+
+
+@dataclass(slots=True)
+class Candidate:
+    """A run of digits and what stands before it."""
+
+    text: str
+    before: str
+    labelled: bool
+    fax: bool
+
+
+def read_phones(document: Document, nodes: list[Node], languages: list[str]) -> list[Found]:
+    """Each number once, the most trusted rule first; numbers that are only a fax are left out."""
+    links = list(_linked(document))
+    structured = [text for node in nodes for text in texts_of(node.get("telephone"))]
+    candidates = list(text_candidates(document.text))
+    written = [*links, *structured, *(candidate.text for candidate in candidates)]
+    regions = likely_regions(document, languages, nodes, _calling_codes(written))
+    found: dict[str, Found] = {}
+    faxes = {number for node in nodes for text in texts_of(node.get("faxNumber")) if (number := e164(text, regions))}
+    for how, rank, texts in (("tel: link", 0, links), ("structured data telephone", 1, structured)):
+        for text in texts:
+            _add(found, e164(text, regions), how, rank)
+    for number in _whatsapp(document):
+        _add(found, number, "WhatsApp link", 3)
+    voices = _read_text(candidates, regions, found, faxes)
+    for number in faxes - voices:
+        found.pop(number, None)
+    return sorted(found.values(), key=lambda value: value.rank)[:MAX_PHONES]
+
+
+def _read_text(candidates: list[Candidate], regions: list[str], found: dict[str, Found], faxes: set[str]) -> set[str]:
+    """Add the numbers of the text, collect the faxes; returns the numbers that the text calls a telephone."""
+    voices = set()
+    for candidate in candidates:
+        number = number_in_text(candidate, regions)
+        if number is None:
+            continue
+        if candidate.fax:
+            faxes.add(number)
+            continue
+        if candidate.labelled:
+            voices.add(number)
+        _add(
+            found,
+            number,
+            "labelled in the text" if candidate.labelled else "number in the text",
+            2 if candidate.labelled else 4,
+        )
+    return voices
+
+
+def _add(found: dict[str, Found], number: str | None, how: str, rank: int) -> None:
+    if number and number not in found and len(found) < MAX_PHONES:
+        found[number] = Found.model_construct(value=number, how=how, rank=rank)
+
+
+# Where numbers stand
+
+
+def _linked(document: Document) -> Iterator[str]:
+    for anchor in document.anchors:
+        scheme = _CALL_LINK.match(anchor.href)
+        if scheme:
+            yield unquote(anchor.href[scheme.end() :])[: MAX_NUMBER_CHARACTERS * 2]
+
+
+def _whatsapp(document: Document) -> Iterator[str]:
+    for anchor in document.anchors:
+        if "wa.me/" in anchor.href or "whatsapp.com/" in anchor.href:
+            match = _WHATSAPP.search(unquote(anchor.href[:500]))
+            if match and (number := e164("+" + match[1], [])):
+                yield number
+
+
+def text_candidates(text: str) -> Iterator[Candidate]:
+    """The runs of digits in a text that could be telephone numbers, each with its label."""
+    seen: set[tuple[str, bool]] = set()
+    for pattern in (_NUMBER, _RUN_ON_NUMBER):
+        for count, match in enumerate(pattern.finditer(text)):
+            if count > MAX_CANDIDATES:
+                break
+            number = match[0]
+            if "\n" in number:
+                number = number.partition("\n")[0]
+                if sum(character.isdigit() for character in number) < 6:
+                    continue
+            before, label = _label(text, match.start())
+            if pattern is _RUN_ON_NUMBER and not (_PHONE_LABEL.search(label) or _FAX_LABEL.search(label)):
+                continue
+            candidate = _candidate(number, before, label)
+            if candidate and (candidate.text, candidate.fax) not in seen:
+                seen.add((candidate.text, candidate.fax))
+                yield candidate
+    for match in _TOLL_FREE_WORD.finditer(text):
+        if not any(character.isdigit() for character in match[0][-4:]) or re.search("[A-Z]{3}", match[0]):
+            word = phonenumbers.convert_alpha_characters_in_number(match[0])
+            yield Candidate(text="+1 " + word.removeprefix("1").lstrip("-. "), before="", labelled=True, fax=False)
+
+
+def _candidate(number: str, before: str, label: str) -> Candidate | None:
+    if _OTHER_LABEL.search(before) or _DATE.search(number) or _TIME_RANGE.match(number.strip()):
+        return None
+    fax, phone = _last(_FAX_LABEL, label), _last(_PHONE_LABEL, label)
+    if phone < 0 and _SHORT_PHONE_LABEL.search(label[-4:]):
+        phone = len(label)
+    # "Tel/Fax: 123": both words side by side name one number.
+    is_fax = fax > phone and not (
+        phone >= 0 and fax - phone < 14 and re.search(r"[/&+]|\bund\b|\band\b|\by\b|\be\b|\bet\b", label[phone:fax])
+    )
+    return Candidate(text=number.strip(), before=before, labelled=phone >= 0 or fax >= 0, fax=is_fax)
+
+
+def _last(pattern: re.Pattern[str], text: str) -> int:
+    return max((match.start() for match in pattern.finditer(text)), default=-1)
+
+
+_PREVIOUS_NUMBER = re.compile(r"\d[\d\s().\-/]{5,}\d")
+
+
+def _label(text: str, start: int) -> tuple[str, str]:
+    """What stands before a number: the rest of its line, and what may be its label (a short line before it)."""
+    line_start = text.rfind("\n", max(0, start - 80), start) + 1 or max(0, start - 80)
+    before = text[line_start:start]
+    label = before
+    if len(before.strip(" :|.-–(")) <= 1 and line_start:
+        previous = text[max(0, line_start - 60) : line_start - 1].rpartition("\n")[2]
+        if len(previous) <= 30:
+            label = f"{previous} {before}"
+            before = label
+    numbers = list(_PREVIOUS_NUMBER.finditer(label))
+    if numbers:
+        label = label[numbers[-1].end() :]
+    return before[-50:], label[-45:]
+
+
+# Reading a number
+
+
+def _calling_codes(texts: list[str]) -> Iterator[int]:
+    for text in texts:
+        if text.lstrip(" (").startswith(("+", "00")):
+            number = _parsed(_prepared(text), None)
+            if number is not None and number.country_code:
+                yield number.country_code
+
+
+def _prepared(text: str) -> str:
+    """The number without what phonenumbers would trip over: a trunk zero in brackets, an extension, 00 for +."""
+    text = remove_invisible(text.replace("\u00a0", " ").replace("＋", "+")).strip()[: MAX_NUMBER_CHARACTERS * 2]
+    text = _EXTENSION.sub("", text.partition(";")[0].partition("?")[0])[:MAX_NUMBER_CHARACTERS]
+    international = text.lstrip("( ").startswith(("+", "00"))
+    if international:
+        text = _TRUNK.sub(" ", text)
+        text = text.lstrip("( ")
+    if re.match(r"00\s?[1-9]", text):
+        text = "+" + text[2:].lstrip()
+    return text
+
+
+@lru_cache(maxsize=8_192)
+def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
+    """The valid number a text spells, None otherwise. Remembered: a site repeats its number on every page."""
+    try:
+        number = phonenumbers.parse(text, region)
+    except phonenumbers.NumberParseException:
+        return None
+    if not phonenumbers.is_valid_number(number):
+        return None
+    return number if phonenumbers.number_type(number) not in _NO_PHONE_TYPES else None
+
+
+def e164(text: str, regions: list[str]) -> str | None:
+    """A number that is known to be one, in E.164; the first region in which it is valid decides where it has no code."""
+    text = _prepared(text)
+    if sum(character.isdigit() for character in text) < 5:
+        return None
+    number = _first_valid(text, regions)
+    if number is None and not text.startswith("+") and len(re.sub(r"\D", "", text)) >= 10:
+        # tel:4930123456: the plus was forgotten.
+        number = _parsed("+" + re.sub(r"\D", "", text), None)
+    if number is None or _is_invented(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+def _first_valid(text: str, regions: list[str]) -> phonenumbers.PhoneNumber | None:
+    if text.startswith("+"):
+        return _parsed(text, None)
+    for region in regions:
+        number = _parsed(text, region)
+        if number is not None:
+            return number
+    return None
+
+
+def number_in_text(candidate: Candidate, regions: list[str]) -> str | None:
+    """The number a run of digits in a text stands for, if it looks like one or is called one."""
+    text = _prepared(candidate.text)
+    shorter = _ALTERNATIVE.sub("", text)
+    if shorter != text and ("/" in shorter or re.search(r"\d\s\d", shorter)) and len(re.sub(r"\D", "", shorter)) >= 7:
+        text = shorter
+    if text.startswith("+"):
+        number = _parsed(text, None)
+    elif candidate.labelled or candidate.fax:
+        number = _first_valid(text, regions[:2])
+    else:
+        number = next((found for region in regions[:2] if (found := _unlabelled(text, region))), None)
+    if number is None or _is_invented(number):
+        return None
+    return phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.E164)
+
+
+_GROUP = re.compile(r"\d+")
+_BARE = re.compile(r"\d+")
+_PRICE_LIKE = re.compile(r"\d{1,3}(?:[. ]\d{3})+")
+
+
+def _unlabelled(text: str, region: str) -> phonenumbers.PhoneNumber | None:
+    """A number that nothing announces has to be written as the country writes its numbers."""
+    groups = _GROUP.findall(text)
+    if len(groups) < 2 or len(groups) > 6 or _PRICE_LIKE.fullmatch(text):
+        return None
+    number = _parsed(text, region)
+    if number is None:
+        return None
+    if region in ("US", "CA"):
+        return (
+            number if re.fullmatch(r"(?:1[-. ])?(?:\(\d{3}\)\s?[-.]?\s?|\d{3}[-. /–])\d{3}[-. –]\d{4}", text) else None
+        )
+    if _national_prefix(region) == "0" or region == "IT":
+        return number if text.lstrip("([ ").startswith("0") else None
+    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
+    return number if _GROUP.findall(national) == groups and len("".join(groups)) >= 8 else None
+
+
+@lru_cache(maxsize=256)
+def _national_prefix(region: str) -> str:
+    """What people dial before a number inside the country: 0 in most of Europe, nothing in Spain or Denmark."""
+    metadata = phonenumbers.PhoneMetadata.metadata_for_region(region)
+    return str(metadata.national_prefix or "") if metadata else ""
+
+
+def _is_invented(number: phonenumbers.PhoneNumber) -> bool:
+    """Numbers of examples: 555-0100 to 555-0199, all digits alike, 123456789."""
+    national = str(number.national_number)
+    if number.country_code == 1 and len(national) == 10 and (national[3:8] == "55501" or national[:3] == "555"):
+        return True
+    return len(set(national)) == 1 or national in (
+        "123456789",
+        "1234567890",
+        "1234567",
+        "12345678",
+        "9876543210",
+        "987654321",
+    )

@@ -1,0 +1,142 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""The countries a page's local telephone numbers may belong to, most likely first."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from typing import Final
+
+import phonenumbers
+
+from extractor.page.document import Document
+from extractor.page.structured import Node, text_of
+
+#: Country endings that are sold as words: they say nothing about the country.
+_WORD_ENDINGS: Final = frozenset(
+    [
+        "io",
+        "ai",
+        "co",
+        "me",
+        "tv",
+        "cc",
+        "fm",
+        "gg",
+        "so",
+        "sh",
+        "ly",
+        "to",
+        "ac",
+        "bz",
+        "ws",
+        "nu",
+        "la",
+        "vc",
+        "am",
+        "im",
+        "is",
+        "st",
+        "gl",
+        "pw",
+        "tk",
+        "ml",
+        "ga",
+        "cf",
+        "gq",
+        "su",
+        "eu",
+        "app",
+        "dev",
+    ]
+)
+_ENDING_REGIONS: Final = {"uk": "GB", "el": "GR"}
+_LANGUAGE_REGIONS: Final = {
+    "de": "DE", "fr": "FR", "it": "IT", "es": "ES", "nl": "NL", "pl": "PL", "sv": "SE", "da": "DK", "nb": "NO", "no": "NO", "nn": "NO",
+    "fi": "FI", "cs": "CZ", "sk": "SK", "hu": "HU", "ro": "RO", "ja": "JP", "ko": "KR", "tr": "TR", "el": "GR", "he": "IL", "pt": "PT",
+    "ru": "RU", "uk": "UA", "vi": "VN", "th": "TH", "id": "ID", "zh": "CN", "bg": "BG", "hr": "HR", "sl": "SI", "sr": "RS", "et": "EE",
+    "lv": "LV", "lt": "LT", "is": "IS", "ka": "GE", "hy": "AM", "ms": "MY", "ca": "ES", "eu": "ES", "gl": "ES",
+}  # fmt: skip
+_COUNTRY_NAMES: Final = {
+    "germany": "DE", "deutschland": "DE", "austria": "AT", "österreich": "AT", "switzerland": "CH", "schweiz": "CH", "suisse": "CH",
+    "svizzera": "CH", "france": "FR", "italy": "IT", "italia": "IT", "spain": "ES", "españa": "ES", "portugal": "PT", "netherlands": "NL",
+    "nederland": "NL", "belgium": "BE", "belgië": "BE", "belgique": "BE", "united kingdom": "GB", "uk": "GB", "england": "GB",
+    "scotland": "GB", "wales": "GB", "great britain": "GB", "ireland": "IE", "united states": "US", "united states of america": "US",
+    "usa": "US", "u.s.a.": "US", "canada": "CA", "australia": "AU", "new zealand": "NZ", "south africa": "ZA", "india": "IN", "brazil": "BR",
+    "brasil": "BR", "mexico": "MX", "méxico": "MX", "argentina": "AR", "chile": "CL", "colombia": "CO", "peru": "PE", "perú": "PE",
+    "poland": "PL", "polska": "PL", "sweden": "SE", "sverige": "SE", "denmark": "DK", "danmark": "DK", "norway": "NO", "norge": "NO",
+    "finland": "FI", "suomi": "FI", "czech republic": "CZ", "czechia": "CZ", "česko": "CZ", "slovakia": "SK", "hungary": "HU",
+    "magyarország": "HU", "romania": "RO", "românia": "RO", "greece": "GR", "turkey": "TR", "türkiye": "TR", "japan": "JP", "日本": "JP",
+    "singapore": "SG", "hong kong": "HK", "israel": "IL", "luxembourg": "LU", "liechtenstein": "LI",
+}  # fmt: skip
+
+#: Marks of a country's addresses in the text: a state with a ZIP code, a postcode, a state with four digits.
+_ADDRESS_MARKS: Final = (
+    ("US", re.compile(
+        r"\b(?:AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC"
+        r"|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC)\.?,?\s{1,2}\d{5}(?:-\d{4})?\b"
+    )),
+    ("CA", re.compile(r"\b(?:AB|BC|MB|NB|NL|NS|ON|PE|QC|SK|YT)\s{0,2},?\s{0,2}[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?\d[A-Z]\d\b")),
+    ("GB", re.compile(r"\b(?:[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2})\b")),
+    ("AU", re.compile(r"\b(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)\s{1,2}\d{4}\b")),
+    ("IE", re.compile(r"\b[AC-FHKNPRTV-Y]\d[\dW]\s?[\dAC-FHKNPRTV-Y]{4}\b")),
+)  # fmt: skip
+_NORTH_AMERICAN = re.compile(r"(?<!\d)(?:\(\d{3}\)\s?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)")
+_LANGUAGE_REGION = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{4})?-([A-Z]{2})$")
+MAX_REGIONS = 4
+
+
+def likely_regions(
+    document: Document, languages: Iterable[str], nodes: list[Node], calling_codes: Iterable[int]
+) -> list[str]:
+    """ISO 3166 codes, most likely first. ``calling_codes`` are those of numbers the page writes in full."""
+    weights: Counter[str] = Counter()
+    for region, weight in _declared(document, list(languages), nodes):
+        weights[region] += weight
+    for code, count in Counter(calling_codes).items():
+        weights[phonenumbers.region_code_for_country_code(code)] += 25 + min(count, 5)
+    for region, mark in _ADDRESS_MARKS:
+        if mark.search(document.text):
+            weights[region] += 20
+    if not weights.keys() & {"US", "CA"} and _NORTH_AMERICAN.search(document.text):
+        weights["US"] += 8
+    regions = [region for region, _ in weights.most_common() if region in phonenumbers.SUPPORTED_REGIONS]
+    return regions[:MAX_REGIONS]
+
+
+def _declared(document: Document, languages: list[str], nodes: list[Node]) -> Iterable[tuple[str, int]]:
+    if region := region_of_host(document.host):
+        yield region, 40
+    for country in _countries(nodes):
+        yield country, 35
+        break
+    for language in languages[:2]:
+        if found := _LANGUAGE_REGION.match(language):
+            yield found[1], 15
+        if region := _LANGUAGE_REGIONS.get(language.partition("-")[0]):
+            yield region, 10 if "-" not in language else 4
+
+
+def region_of_host(host: str) -> str | None:
+    """The country of a host's ending, None for generic endings and for those sold as words."""
+    ending = host.rpartition(".")[2]
+    if len(ending) != 2 or ending in _WORD_ENDINGS:
+        return None
+    return _ENDING_REGIONS.get(ending, ending.upper())
+
+
+def region_of_country(name: str) -> str | None:
+    """The ISO 3166 code of a country as sites write it."""
+    name = name.strip()
+    if len(name) == 2 and name.isalpha():
+        return {"UK": "GB"}.get(name.upper(), name.upper())
+    return _COUNTRY_NAMES.get(name.lower())
+
+
+def _countries(nodes: list[Node]) -> Iterable[str]:
+    for node in nodes:
+        if "addressCountry" in node:
+            country = text_of(node["addressCountry"])
+            if country and (region := region_of_country(country.rpartition("/")[2])):
+                yield region

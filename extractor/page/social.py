@@ -1,0 +1,411 @@
+# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+"""Profiles in social networks: one for each network, never a button for sharing, a post or an embedded player.
+
+The kept spelling: https, the host as the site writes it (hosts for a language or for phones become the network's main
+one), no query, no trailing slash. twitter.com and x.com are one network, ``x``; both addresses lead to the profile.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from typing import Final
+from urllib.parse import parse_qsl, unquote, urlsplit
+
+from extractor.models import Found
+from extractor.page.document import Document, registrable
+from extractor.page.links import link_places
+from extractor.page.structured import Node, texts_of
+
+_NAME = r"[A-Za-z0-9_.\-%~À-ɏ]{1,100}"
+
+#: First path segments that are never a profile, on any network.
+_COMMON: Final = frozenset(
+    [
+        "share",
+        "sharer",
+        "sharer.php",
+        "share.php",
+        "intent",
+        "plugins",
+        "plugin",
+        "dialog",
+        "login",
+        "signup",
+        "sign-up",
+        "sign_up",
+        "signin",
+        "register",
+        "join",
+        "logout",
+        "about",
+        "privacy",
+        "policy",
+        "policies",
+        "legal",
+        "terms",
+        "tos",
+        "help",
+        "support",
+        "search",
+        "explore",
+        "hashtag",
+        "hashtags",
+        "tag",
+        "tags",
+        "home",
+        "settings",
+        "download",
+        "downloads",
+        "app",
+        "apps",
+        "jobs",
+        "careers",
+        "ads",
+        "advertising",
+        "business",
+        "developers",
+        "developer",
+        "docs",
+        "blog",
+        "press",
+        "embed",
+        "embeds",
+        "oauth",
+        "api",
+        "images",
+        "img",
+        "assets",
+        "static",
+        "css",
+        "js",
+        "favicon.ico",
+        "sitemap.xml",
+        "robots.txt",
+        "cookies",
+        "contact",
+        "feed",
+        "status",
+        "messages",
+        "notifications",
+        "i",
+        "tr",
+        "en",
+        "de",
+        "fr",
+        "es",
+        "it",
+        "pt",
+        "nl",
+    ]
+)
+
+
+class Network:
+    """How a network writes its profiles: hosts, the pattern of a profile's path, and paths that are none."""
+
+    __slots__ = ("host", "hosts", "key", "prefix_host", "profile", "refused")
+
+    def __init__(
+        self, key: str, hosts: str, profile: str, *, refused: str = "", host: str = "", subdomain: bool = False
+    ) -> None:
+        self.key = key
+        self.hosts = tuple(hosts.split())
+        self.profile = re.compile(profile)
+        self.refused = _COMMON | frozenset(refused.split())
+        self.host = host or self.hosts[0]
+        self.prefix_host = subdomain
+
+
+_NETWORKS: Final = (
+    Network(
+        "facebook", "facebook.com fb.com fb.me",
+        rf"/(?:(?:pages|people|groups|p)/[^/?#]{{1,150}}(?:/\d+)?|profile\.php|pg/{_NAME}|{_NAME})",
+        refused="l.php photo photo.php photos video.php video watch events event story.php permalink.php posts media tr flx dialog"
+        " hashtag gaming marketplace messages v2.0 v3.0 badges pages people groups pg p sharer.php ajax business.help r.php recover"
+        " reel reels stories fundraisers notes 2008 legal",
+        host="www.facebook.com",
+    ),
+    Network("x", "twitter.com x.com", r"/@?[A-Za-z0-9_]{1,30}", refused="widgets.js widgets hashtag statuses i/ tos account share_to"),
+    Network(
+        "linkedin", "linkedin.com", r"/(?:company|in|school|showcase|pub|groups|company-beta|edu|organization-guest/company)/[^/?#]{1,150}",
+        refused="shareArticle sharing", host="www.linkedin.com",
+    ),
+    Network(
+        "instagram", "instagram.com instagr.am", r"/[A-Za-z0-9_.]{1,40}", refused="p reel reels tv stories accounts direct explore locations developer",
+        host="www.instagram.com",
+    ),
+    Network(
+        "youtube", "youtube.com",
+        r"/(?:@[^/?#]{1,100}|(?:channel|c|user)/[^/?#]{1,100}|[A-Za-z0-9_\-.]{2,100})",
+        refused="watch playlist results embed v shorts live channel c user t yt account iframe_api s player_api redirect premium creators music gaming feed attribution_link oembed kids ytimg post clip",
+        host="www.youtube.com",
+    ),
+    Network("tiktok", "tiktok.com", r"/@[A-Za-z0-9_.]{1,40}", host="www.tiktok.com"),
+    Network(
+        "pinterest", "pinterest.com pinterest.de pinterest.fr pinterest.co.uk pinterest.es pinterest.it pinterest.at pinterest.ch pinterest.ca"
+        " pinterest.com.au pinterest.pt pinterest.se pinterest.dk pinterest.nz pinterest.ie pinterest.jp pinterest.com.mx pinterest.nl pinterest.cl pinterest.ru",
+        r"/[A-Za-z0-9_\-]{2,50}", refused="pin ideas today pinterest _ source board", host="www.pinterest.com",
+    ),
+    Network("github", "github.com", r"/[A-Za-z0-9](?:[A-Za-z0-9-]{0,38})", refused="features pricing topics sponsors marketplace orgs enterprise collections trending issues pulls new security readme site"),
+    Network("gitlab", "gitlab.com", r"/[A-Za-z0-9_.\-]{2,100}", refused="users help explore -"),
+    Network("threads", "threads.net threads.com", r"/@[A-Za-z0-9_.]{1,40}", host="www.threads.net"),
+    Network("bluesky", "bsky.app", r"/profile/[^/?#]{3,100}"),
+    Network("telegram", "t.me telegram.me telegram.dog", r"/(?:s/)?(?:\+?[A-Za-z0-9_\-]{3,64}|joinchat/[\w-]{5,40})", refused="share iv addstickers proxy"),
+    Network("vimeo", "vimeo.com", r"/(?:channels/[\w-]{2,60}|(?!\d+$)[A-Za-z0-9_\-]{2,60})", refused="channels watch categories upgrade features ondemand"),
+    Network("xing", "xing.com", r"/(?:companies?|profile|pages|net|communities/groups)/[^/?#]{1,120}", refused="spi social_plugins app", host="www.xing.com"),
+    Network("yelp", "yelp.com yelp.de yelp.co.uk yelp.ca yelp.fr yelp.it yelp.es yelp.at yelp.ch yelp.ie yelp.com.au", r"/biz/[^/?#]{2,150}", host="www.yelp.com"),
+    Network(
+        "tripadvisor", "tripadvisor.com tripadvisor.de tripadvisor.co.uk tripadvisor.fr tripadvisor.it tripadvisor.es tripadvisor.ca tripadvisor.at"
+        " tripadvisor.ch tripadvisor.nl tripadvisor.ie tripadvisor.com.au tripadvisor.com.br tripadvisor.se tripadvisor.dk tripadvisor.pt tripadvisor.in",
+        r"/(?:Restaurant|Hotel|Attraction|VacationRental|ShowUserReviews|AttractionProduct)_?Review[^/?#]{0,300}", host="",
+    ),
+    Network("snapchat", "snapchat.com", r"/(?:add|@)/?[A-Za-z0-9_.\-]{2,40}", host="www.snapchat.com"),
+    Network("reddit", "reddit.com", r"/(?:r|u|user)/[A-Za-z0-9_\-]{2,40}", refused="submit", host="www.reddit.com"),
+    Network("discord", "discord.gg discord.com discordapp.com", r"/(?:invite/)?[A-Za-z0-9\-]{2,40}", refused="channels widget nitro safety", host=""),
+    Network("medium", "medium.com", r"/(?:@?[A-Za-z0-9_.\-]{2,60})", refused="m p me plans topic", subdomain=True),
+    Network("soundcloud", "soundcloud.com", r"/[A-Za-z0-9_\-]{2,60}", refused="player charts discover stream upload you"),
+    Network("spotify", "spotify.com", r"/(?:intl-[a-z]{2}/)?(?:artist|show|user|playlist)/[A-Za-z0-9_.\-]{2,60}", host="open.spotify.com"),
+    Network("twitch", "twitch.tv", r"/[A-Za-z0-9_]{2,40}", refused="directory videos p", host="www.twitch.tv"),
+    Network("vk", "vk.com vkontakte.ru", r"/[A-Za-z0-9_.]{2,60}", refused="share.php video away.php widget_community.php js"),
+    Network("ok", "ok.ru odnoklassniki.ru", r"/(?:group/\d{5,30}|profile/\d{5,30}|[A-Za-z0-9_.\-]{3,60})", refused="dk group profile"),
+    Network("line", "line.me lin.ee", r"/(?:R/ti/p/[^/?#]{2,60}|ti/p/[^/?#]{2,60}|[A-Za-z0-9]{5,20})", refused="lineit msg", host=""),
+    Network("tumblr", "tumblr.com", r"/(?:blog/)?[A-Za-z0-9\-]{2,60}", refused="widgets reblog follow dashboard", host="www.tumblr.com", subdomain=True),
+    Network("flickr", "flickr.com", r"/(?:photos|people|groups)/[^/?#]{2,60}", host="www.flickr.com"),
+    Network("behance", "behance.net", r"/[A-Za-z0-9_\-]{2,60}", refused="gallery galleries", host="www.behance.net"),
+    Network("dribbble", "dribbble.com", r"/[A-Za-z0-9_\-]{2,60}", refused="shots designers tags"),
+    Network("houzz", "houzz.com houzz.de houzz.co.uk houzz.com.au houzz.fr houzz.it houzz.es", r"/(?:pro|professionals|user|pro/[^/?#]{1,80})/[^/?#]{2,120}", host="www.houzz.com"),
+    Network("mastodon", "mastodon.social mastodon.online mstdn.social mas.to fosstodon.org hachyderm.io chaos.social social.tchncs.de norden.social"
+        " troet.cafe mastodon.world mastodon.green ruhr.social piaille.fr mastodon.uno mastodon.nl", r"/@[A-Za-z0-9_.]{1,40}", host=""),
+    Network("weibo", "weibo.com", r"/(?:u/)?[A-Za-z0-9_]{2,40}", refused="ajax", host="weibo.com"),
+    Network("kununu", "kununu.com", r"/(?:de|at|ch)/[^/?#]{2,120}", host="www.kununu.com"),
+    Network("trustpilot", "trustpilot.com", r"/review/[^/?#]{3,120}", host="www.trustpilot.com"),
+    Network("patreon", "patreon.com", r"/(?:c/)?[A-Za-z0-9_\-]{2,60}", refused="posts join", host="www.patreon.com"),
+    Network("linktree", "linktr.ee", r"/[A-Za-z0-9_.\-]{2,60}"),
+    Network("whatsapp", "wa.me whatsapp.com", r"/(?:message/[A-Za-z0-9]{4,40}|channel/[A-Za-z0-9]{4,60}|\+?\d{8,15})", host=""),
+)  # fmt: skip
+_BY_HOST: Final = {host: network for network in _NETWORKS for host in network.hosts}
+_VALUES_ON_PLACES: Final = {"header": 1, "footer": 1, "nav": 1, "main": 2}
+#: Profiles of those who made the site's tools, linked from thousands of footers.
+_MAKERS: Final = frozenset(
+    [
+        "facebook.com/wordpress",
+        "x.com/wordpress",
+        "facebook.com/wix",
+        "x.com/wix",
+        "instagram.com/wix",
+        "facebook.com/squarespace",
+        "x.com/squarespace",
+        "facebook.com/shopify",
+        "x.com/shopify",
+        "facebook.com/jimdo",
+        "x.com/jimdo",
+        "youtube.com/user/wix",
+        "x.com/twitter",
+        "facebook.com/facebook",
+        "instagram.com/instagram",
+        "facebook.com/webflow",
+        "x.com/webflow",
+        "facebook.com/godaddy",
+        "x.com/godaddy",
+    ]
+)
+
+
+def read_social_links(document: Document, nodes: list[Node]) -> dict[str, list[Found]]:
+    """The profiles of the page by network, the most trusted first."""
+    found: dict[str, dict[str, Found]] = {}
+    for url, how, rank in _candidates(document, nodes):
+        profile = profile_of(url)
+        if profile is None:
+            continue
+        network, address = profile
+        known = found.setdefault(network, {})
+        if (address not in known or known[address].rank > rank) and len(known) < 20:
+            known[address] = Found.model_construct(value=address, how=how, rank=rank)
+    return {network: sorted(values.values(), key=lambda value: value.rank) for network, values in sorted(found.items())}
+
+
+def _candidates(document: Document, nodes: list[Node]) -> Iterator[tuple[str, str, int]]:
+    for node in nodes:
+        for url in texts_of(node.get("sameAs"))[:40]:
+            yield url, "structured data sameAs", 0 if _speaks_for_site(node) else 3
+    for relations, attributes in document.link_elements:
+        if relations & {"me", "publisher"}:
+            yield attributes.get("href") or "", "link rel=me", 1
+    places = link_places(document)
+    for anchor in document.anchors:
+        href = anchor.href
+        if href.startswith(("http", "//", "HTTP")) or "." in href[:20]:
+            place = places.get(anchor.node.mem_id, "main")
+            yield href, f"link in the {place}", _VALUES_ON_PLACES.get(place, 2) + 1
+    for key in ("article:publisher", "og:see_also", "profile:username"):
+        for content in document.meta.get(key, ()):
+            yield content, f"meta {key}", 2
+    handle = document.meta_line("twitter:site")
+    if handle and re.fullmatch(r"@?[A-Za-z0-9_]{2,30}", handle):
+        yield f"https://twitter.com/{handle.lstrip('@')}", "meta twitter:site", 5
+
+
+def _speaks_for_site(node: Node) -> bool:
+    return "Person" not in node.get("@type", [])
+
+
+def profile_of(url: str) -> tuple[str, str] | None:
+    """(network, kept address) for the address of a profile; None for everything else, however alike."""
+    url = url.strip().replace("\\", "/")
+    if url.startswith("//"):
+        url = "https:" + url
+    elif "://" not in url[:12]:
+        url = "https://" + url
+    try:
+        parts = urlsplit(url[:600])
+        host = (parts.hostname or "").lower().rstrip(".")
+    except ValueError:
+        return None
+    network = _network_of(host)
+    if network is None:
+        return None
+    path = re.sub(r"/{2,}", "/", parts.path).replace("/#!/", "/")
+    if path in ("", "/") and parts.fragment.startswith("!/"):
+        path = parts.fragment[1:]
+    return _profile(network, host, path, parts.query)
+
+
+def _network_of(host: str) -> Network | None:
+    network = _BY_HOST.get(host) or _BY_HOST.get(host.removeprefix("www."))
+    if network is None:
+        network = _BY_HOST.get(registrable(host)) if host.count(".") >= 2 else None
+        if network and not network.prefix_host and not _is_variant(host):
+            return None
+    return network
+
+
+_OTHER_HOSTS: Final = frozenset(
+    [
+        "developers",
+        "developer",
+        "api",
+        "help",
+        "support",
+        "blog",
+        "about",
+        "business",
+        "ads",
+        "l",
+        "lm",
+        "login",
+        "accounts",
+        "docs",
+        "gist",
+        "raw",
+        "pages",
+        "status",
+        "careers",
+        "tr",
+        "studio",
+        "music",
+        "tv",
+        "graph",
+        "connect",
+        "platform",
+        "widgets",
+        "syndication",
+        "static",
+        "cdn",
+        "img",
+        "badge",
+        "touch.pics",
+        "player",
+        "i",
+        "assets",
+        "dev",
+        "pay",
+    ]
+)
+
+
+def _is_variant(host: str) -> bool:
+    """A host of the network for a language or a kind of device: de-de.facebook.com, m.youtube.com, uk.linkedin.com."""
+    prefix = host.partition(".")[0]
+    return prefix not in _OTHER_HOSTS and (
+        bool(re.fullmatch(r"[a-z]{2}(?:-[a-z]{2})?|m|mobile|web|touch|www2?|open|api", prefix))
+    )
+
+
+def _profile(network: Network, host: str, path: str, query: str) -> tuple[str, str] | None:
+    prefix = host.partition(".")[0]
+    if network.prefix_host and host.removeprefix("www.") not in network.hosts and path in ("", "/"):
+        return None if prefix in _OTHER_HOSTS or prefix == "www" else (network.key, f"https://{host}")
+    if network.key == "whatsapp":
+        return _whatsapp(host, path, query)
+    found = network.profile.match(path)
+    if not found or path[found.end() : found.end() + 1] not in ("", "/"):
+        return None
+    kept = found[0].rstrip("/")
+    first = kept.lstrip("/").partition("/")[0]
+    if (first in network.refused or first.lower() in network.refused) and not _is_deep(network, kept):
+        return None
+    rest = path[found.end() :].strip("/")
+    if not _may_follow(network, rest):
+        return None
+    return _kept(network, host, kept, query)
+
+
+def _is_deep(network: Network, kept: str) -> bool:
+    """Paths such as /channel/NAME begin with a word that alone is no profile."""
+    return kept.count("/") >= 2 and network.key in (
+        "facebook",
+        "youtube",
+        "vimeo",
+        "ok",
+        "tumblr",
+        "kununu",
+        "linkedin",
+        "flickr",
+    )
+
+
+#: What may stand behind a profile's own path: its own pages. A post, a video or a repository is no profile.
+_PAGES_OF_PROFILE: Final = re.compile(
+    r"(?:about|home|videos|featured|timeline|reels|posts|boards|_created|_saved|info|photos|mentions|followers|following|hl-[a-z]{2}|[a-z]{2}|streams|playlists|shorts|life|jobs|people|likes)?/?",
+    re.IGNORECASE,
+)
+
+
+def _may_follow(network: Network, rest: str) -> bool:
+    if network.key in ("tripadvisor", "yelp", "discord", "spotify", "houzz", "facebook") and not rest.startswith(
+        ("posts/", "photos/", "videos/")
+    ):
+        return not rest or network.key != "facebook" or _PAGES_OF_PROFILE.fullmatch(rest) is not None or rest.isdigit()
+    return _PAGES_OF_PROFILE.fullmatch(rest) is not None
+
+
+def _kept(network: Network, host: str, path: str, query: str) -> tuple[str, str] | None:
+    if network.key == "facebook" and path == "/profile.php":
+        identity = dict(parse_qsl(query)).get("id", "")
+        return ("facebook", f"https://www.facebook.com/profile.php?id={identity}") if identity.isdigit() else None
+    if network.key == "facebook" and path.startswith("/pg/"):
+        path = path[3:]
+    if network.key == "x":
+        path = path.replace("/@", "/")
+    if network.key == "medium" and host not in network.hosts and not host.startswith("www."):
+        network_host = host
+    else:
+        network_host = host if not _is_variant(host) or host.startswith("www.") else network.host or host
+    address = f"https://{network_host}{path}"
+    plain = address.removeprefix("https://").removeprefix("www.").lower()
+    return None if plain in _MAKERS or "{" in unquote(path) or "%7b" in path.lower() else (network.key, address)
+
+
+def _whatsapp(host: str, path: str, query: str) -> tuple[str, str] | None:
+    if (
+        host.removeprefix("www.") in ("api.whatsapp.com", "web.whatsapp.com", "whatsapp.com")
+        and path.rstrip("/") == "/send"
+    ):
+        digits = re.sub(r"\D", "", dict(parse_qsl(query)).get("phone", ""))
+        return ("whatsapp", f"https://wa.me/{digits}") if 8 <= len(digits) <= 15 else None
+    found = re.fullmatch(r"/(message/[A-Za-z0-9]{4,40}|channel/[A-Za-z0-9]{4,60}|\+?\d{8,15})/?", path)
+    if not found:
+        return None
+    return "whatsapp", f"https://{'www.whatsapp.com' if 'channel' in found[1] else 'wa.me'}/{found[1].lstrip('+')}"
