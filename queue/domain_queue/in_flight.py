@@ -8,22 +8,22 @@ from domain_queue.jobs import Job, Verdict
 
 
 class InFlight:
-    """Jobs by id. ``running`` counts those whose handler has not ended."""
+    """Jobs by ``seq``. ``running`` counts those whose handler has not ended."""
 
     def __init__(self) -> None:
-        self.jobs: dict[UUID, Job] = {}
+        self.jobs: dict[int, Job] = {}
         self.running = 0
 
     def begin(self, jobs: list[Job]) -> None:
         """Hold ``jobs``, whose handlers are about to run."""
         self.running += len(jobs)
         for job in jobs:
-            self.jobs[job.claim.id] = job
+            self.jobs[job.claim.seq] = job
 
     def forget(self, job: Job) -> None:
         """Hold ``job`` no longer. A later claim of the same row is left alone."""
-        if self.jobs.get(job.claim.id) is job:
-            del self.jobs[job.claim.id]
+        if self.jobs.get(job.claim.seq) is job:
+            del self.jobs[job.claim.seq]
 
     def stop_others(self, worker_id: UUID | None, verdict: Verdict) -> int:
         """Stop the handlers of all jobs that were not claimed as ``worker_id``; how many were told so now."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from uuid import UUID
 
 import psycopg
@@ -150,7 +150,8 @@ class Intake:
         self._watermarks.learn(claims, asked=limit, was_full_range=not positions, seconds=self.claim_seconds)
         if not claims:
             return False
-        self._served_last = _last_in_turn({row.tenant_id for row in claims}, self._served_last)
+        tenants = {row.tenant_id.int: row.tenant_id for row in claims}  # an int is hashed faster, and this is each row
+        self._served_last = _last_in_turn(tenants.values(), self._served_last)
         if self._lease.worker_id != worker_id:  # the lease was lost on the way
             await release(self._link, claims)
         else:
@@ -234,7 +235,7 @@ class Intake:
         The server may execute such a claim after the link broke, so one look is not enough: it is repeated for as
         long as the lease keeps others away from those rows.
         """
-        known = list(self._in_flight.jobs)
+        known = [job.claim.id for job in self._in_flight.jobs.values()]
         given_back = await release_unknown(self._link, worker_id=worker_id, known=known, limit=self._config.sweep_rows)
         if given_back:
             log.warning("unknown_claims_released", count=given_back)
@@ -254,6 +255,6 @@ class Intake:
         return loop.time() < timer.when()
 
 
-def _last_in_turn(tenants: set[UUID], served_last: UUID) -> UUID:
+def _last_in_turn(tenants: Iterable[UUID], served_last: UUID) -> UUID:
     """Of those that were served: the last in the order that begins after ``served_last``."""
     return max(tenants, key=lambda tenant_id: (tenant_id <= served_last, tenant_id))

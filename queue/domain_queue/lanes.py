@@ -11,8 +11,9 @@ found less than it was asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Sequence
 from datetime import datetime
+from operator import attrgetter
 from uuid import UUID
 
 from domain_queue.models import Claim
@@ -22,6 +23,9 @@ Position = tuple[datetime, int]
 FULL_RANGE_SECONDS = 1.0  # no due row stays below a watermark longer than this
 FULL_RANGE_SHARE = 10.0  # a claim from the beginning that took long may take this part of the time again
 MOST_LANES = 10_000  # beyond, the oldest are forgotten: they cost a walk, nothing else
+
+
+_position: Callable[[Claim], Position] = attrgetter("available_at", "seq")
 
 
 class Watermarks:
@@ -40,13 +44,14 @@ class Watermarks:
         """The positions to claim from; empty for a claim from the beginning of every lane."""
         return {} if self._clock() >= self._full_range_at else self._positions
 
-    def learn(self, claims: Iterable[Claim], *, asked: int, was_full_range: bool, seconds: float) -> None:
-        """Take note of what a claim, which took ``seconds``, returned in claim order."""
-        found = 0
-        for claim in claims:
-            found += 1
+    def learn(self, claims: Sequence[Claim], *, asked: int, was_full_range: bool, seconds: float) -> None:
+        """Take note of what a claim returned, which took ``seconds``."""
+        found = len(claims)
+        # One step for each row: an int is hashed and compared faster than a UUID.
+        last = {(claim.tenant_id.int, claim.priority): claim for claim in sorted(claims, key=_position)}
+        for claim in last.values():
             lane = (claim.tenant_id, claim.priority)
-            position = (claim.available_at, claim.seq)
+            position = _position(claim)
             if was_full_range or lane not in self._positions or position > self._positions[lane]:
                 self._positions[lane] = position
         if was_full_range:

@@ -67,7 +67,7 @@ COMPLETE = """
             completed_at      = now()
         FROM outcome AS o CROSS JOIN setting
         WHERE d.id = o.id AND d.claim_token = o.claim_token
-        RETURNING d.id
+        RETURNING d.id, d.seq
     ), changes AS (
         INSERT INTO domain_changes (tenant_id, domain_id, field, old_value, new_value)
         SELECT p.tenant_id, p.id, change.field, change.old_value, change.new_value
@@ -91,7 +91,7 @@ COMPLETE = """
         ) AS change (field, old_value, new_value)
         WHERE coalesce(change.old_value, 'null') <> coalesce(change.new_value, 'null')
     )
-    SELECT id FROM completed
+    SELECT seq FROM completed
 """
 
 # A handler without a result: the row ends, what it held before stays.
@@ -114,7 +114,7 @@ COMPLETE_EMPTY = """
         completed_at = now()
     FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS o (id, claim_token) CROSS JOIN setting
     WHERE d.id = o.id AND d.claim_token = o.claim_token
-    RETURNING d.id
+    RETURNING d.seq
 """
 
 # The list of reasons keeps the last twenty. A failure erases no result of an earlier scan.
@@ -142,7 +142,7 @@ FAIL_OR_RETRY = """
     ) AS o (id, claim_token, final, delay, code, message)
     CROSS JOIN setting
     WHERE d.id = o.id AND d.claim_token = o.claim_token
-    RETURNING d.id
+    RETURNING d.seq
 """
 
 # The attempt was not the site's fault and is given back; the row is due at once, at its old place.
@@ -159,12 +159,12 @@ RELEASE = """
             step        = NULL
         FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS o (id, claim_token) CROSS JOIN setting
         WHERE d.id = o.id AND d.claim_token = o.claim_token
-        RETURNING d.id
+        RETURNING d.seq
     ), told AS MATERIALIZED (
         SELECT pg_notify('domains_pending', '')
         WHERE EXISTS (SELECT FROM released)
     )
-    SELECT released.id
+    SELECT released.seq
     FROM released
     LEFT JOIN told ON true
 """
@@ -209,11 +209,11 @@ PROGRESS = """
             updated_at = now()
         FROM tick AS t CROSS JOIN setting
         WHERE t.moved AND d.id = t.id AND d.claim_token = t.claim_token
-        RETURNING d.id
+        RETURNING d.seq
     )
-    SELECT id FROM moved
+    SELECT seq FROM moved
     UNION ALL
-    SELECT d.id
+    SELECT d.seq
     FROM tick AS t
     JOIN domains AS d ON d.id = t.id AND d.claim_token = t.claim_token
     WHERE NOT t.moved
@@ -221,7 +221,7 @@ PROGRESS = """
 
 # After a broken link: which of these did the first try write after all?
 SELECT_WRITTEN = """
-    SELECT d.id
+    SELECT d.seq
     FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS o (id, claim_token)
     JOIN domains AS d ON d.id = o.id AND d.claim_token = o.claim_token + 1
     WHERE d.worker_id = %(worker_id)s AND d.status = %(status)s::domain_status
@@ -282,8 +282,8 @@ def _keys(claims: Sequence[Claim]) -> dict[str, object]:
     return {"ids": [claim.id for claim in claims], "tokens": [claim.claim_token for claim in claims]}
 
 
-async def complete(link: Link, rows: Sequence[Completed], *, watched: Sequence[str] = ()) -> set[UUID]:
-    """Record results; the ids of the rows whose token matched. Of the others nothing was written.
+async def complete(link: Link, rows: Sequence[Completed], *, watched: Sequence[str] = ()) -> set[int]:
+    """Record results; the ``seq`` of the rows whose token matched. Of the others nothing was written.
 
     Fields that changed since an earlier result go to ``domain_changes``: the columns, and the top-level keys of the
     metadata document named by ``watched``.
@@ -307,13 +307,13 @@ async def complete(link: Link, rows: Sequence[Completed], *, watched: Sequence[s
     return {row[0] for row in await link.fetch(COMPLETE, params)}
 
 
-async def complete_empty(link: Link, claims: Sequence[Claim]) -> set[UUID]:
-    """Record success without a result; the ids of the rows whose token matched."""
+async def complete_empty(link: Link, claims: Sequence[Claim]) -> set[int]:
+    """Record success without a result; the ``seq`` of the rows whose token matched."""
     return {row[0] for row in await link.fetch(COMPLETE_EMPTY, _keys(claims))}
 
 
-async def fail_or_retry(link: Link, rows: Sequence[tuple[Claim, Failure]]) -> set[UUID]:
-    """Record failed attempts; the ids of the rows whose token matched."""
+async def fail_or_retry(link: Link, rows: Sequence[tuple[Claim, Failure]]) -> set[int]:
+    """Record failed attempts; the ``seq`` of the rows whose token matched."""
     failures = [failure for _, failure in rows]
     params = _keys([claim for claim, _ in rows]) | {
         "final": [failure.final for failure in failures],
@@ -324,8 +324,8 @@ async def fail_or_retry(link: Link, rows: Sequence[tuple[Claim, Failure]]) -> se
     return {row[0] for row in await link.fetch(FAIL_OR_RETRY, params)}
 
 
-async def release(link: Link, claims: Sequence[Claim]) -> set[UUID]:
-    """Give rows back unfinished, with their attempt; the ids of the rows whose token matched."""
+async def release(link: Link, claims: Sequence[Claim]) -> set[int]:
+    """Give rows back unfinished, with their attempt; the ``seq`` of the rows whose token matched."""
     return {row[0] for row in await link.fetch(RELEASE, _keys(claims))}
 
 
@@ -338,8 +338,8 @@ async def release_unknown(link: Link, *, worker_id: UUID, known: Sequence[UUID],
     return len(await link.fetch(RELEASE_UNKNOWN, params))
 
 
-async def write_progress(link: Link, rows: Sequence[tuple[Claim, bool, float, str]]) -> set[UUID]:
-    """Record (claim, moved, progress, step); the ids of the rows that are still held, moved or not."""
+async def write_progress(link: Link, rows: Sequence[tuple[Claim, bool, float, str]]) -> set[int]:
+    """Record (claim, moved, progress, step); the ``seq`` of the rows that are still held, moved or not."""
     params = _keys([row[0] for row in rows]) | {
         "moved": [row[1] for row in rows],
         "progress": [row[2] for row in rows],
@@ -348,7 +348,7 @@ async def write_progress(link: Link, rows: Sequence[tuple[Claim, bool, float, st
     return {row[0] for row in await link.fetch(PROGRESS, params)}
 
 
-async def find_written(link: Link, claims: Sequence[Claim], *, worker_id: UUID, status: str) -> set[UUID]:
+async def find_written(link: Link, claims: Sequence[Claim], *, worker_id: UUID, status: str) -> set[int]:
     """Of rows whose token no longer matches: those that this worker itself brought to ``status`` with that claim."""
     params = _keys(claims) | {"worker_id": worker_id, "status": status}
     return {row[0] for row in await link.fetch(SELECT_WRITTEN, params)}

@@ -11,7 +11,6 @@ import random
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Any, Literal, NamedTuple
-from uuid import UUID
 
 import psycopg
 import structlog
@@ -36,12 +35,12 @@ class Outcome(NamedTuple):
     value: Completed | Failure | None
 
 
-#: Told what became of an outcome: whether the row took it.
-OnRecorded = Callable[[Outcome, bool], None]
+#: Told what became of outcomes of one kind: the ``seq`` of the rows that took theirs.
+OnRecorded = Callable[[list[Outcome], set[int]], None]
 
 
 class Recorder:
-    """Takes outcomes by ``add``, and calls ``on_recorded`` for each when it is known what became of it."""
+    """Takes outcomes by ``add``, and calls ``on_recorded`` when it is known what became of them."""
 
     def __init__(
         self,
@@ -125,11 +124,10 @@ class Recorder:
                 await asyncio.sleep(reconnect_delay(failures, self._rng))
             else:
                 self._writing -= len(outcomes)
-                for outcome in outcomes:
-                    self._on_recorded(outcome, outcome.job.claim.id in taken)
+                self._on_recorded(outcomes, taken)
                 return
 
-    async def _statement(self, outcomes: list[Outcome]) -> set[UUID]:
+    async def _statement(self, outcomes: list[Outcome]) -> set[int]:
         ending = outcomes[0].ending
         values: list[Any] = [outcome.value for outcome in outcomes]
         claims = [outcome.job.claim for outcome in outcomes]
@@ -141,7 +139,7 @@ class Recorder:
             return await complete(self._link, values, watched=self._watched)
         return await fail_or_retry(self._link, list(zip(claims, values, strict=True)))
 
-    async def _written_before(self, outcomes: list[Outcome]) -> set[UUID]:
+    async def _written_before(self, outcomes: list[Outcome]) -> set[int]:
         """The link broke during an earlier try, which may have been committed: then the row is no late write."""
         first = outcomes[0]
         status = {"completed": "completed", "failed": "error"}.get(first.ending, "pending")

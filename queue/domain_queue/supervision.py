@@ -105,7 +105,7 @@ class Supervision:
         if any_moved:
             self._notifier.notify()
         for job in jobs:
-            if job.claim.id not in held:
+            if job.claim.seq not in held:
                 self._stop_not_held(job)
 
     def _stop_not_held(self, job: Job) -> None:

@@ -55,7 +55,8 @@ SWEEP_LOST = """
         crash_count  = d.crash_count + 1,
         available_at = CASE
             WHEN lost.final THEN d.available_at
-            ELSE now() + make_interval(secs => random() * least(%(cap)s::float, %(base)s::float * 2 ^ least(d.crash_count, 20)))
+            ELSE now() + random()
+                * make_interval(secs => least(%(cap)s::float, %(base)s::float * 2 ^ least(d.crash_count, 20)))
         END,
         completed_at = CASE WHEN lost.final THEN now() END,
         updated_at   = now(),

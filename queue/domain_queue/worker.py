@@ -285,30 +285,35 @@ class Worker:
         failure = Failure(code, message, final=False, delay_seconds=delay.total_seconds())
         return Outcome(job, "retried", failure)
 
-    def _recorded(self, outcome: Outcome, taken: bool) -> None:
-        job = outcome.job
-        self._in_flight.forget(job)
-        if taken:
-            self._count(outcome)
-        else:
-            self._counters.late_writes += 1
-            log.warning("late_write_rejected", ending=outcome.ending, **_fields(job))
-        self._close(job)
+    def _recorded(self, outcomes: list[Outcome], taken: set[int]) -> None:
+        for outcome in outcomes:
+            job = outcome.job
+            self._in_flight.forget(job)
+            if job.claim.seq in taken:
+                self._count(outcome)
+            else:
+                self._counters.late_writes += 1
+                log.warning("late_write_rejected", ending=outcome.ending, **_fields(job))
+            self._close(job)
         self._intake.make_room()
         self._notifier.notify()
 
     def _count(self, outcome: Outcome) -> None:
         job, ending = outcome.job, outcome.ending
-        setattr(self._counters, ending, getattr(self._counters, ending) + 1)
         if ending == "completed":
+            self._counters.completed += 1
             job.batch.successful += 1
             if self._logs_jobs:
                 log.debug("job_completed", **_fields(job))
         elif ending == "released":
+            self._counters.released += 1
             log.info("job_released", **_fields(job))
         elif isinstance(outcome.value, Failure):
             job.batch.failed += 1
-            write = log.warning if ending == "failed" else log.info
+            final = ending == "failed"
+            self._counters.failed += final
+            self._counters.retried += not final
+            write = log.warning if final else log.info
             write(f"job_{ending}", code=outcome.value.code, message=outcome.value.message, **_fields(job))
 
     def _close(self, job: Job) -> None:
