@@ -9,7 +9,7 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -31,11 +31,19 @@ def wait_for(look: Callable[[], T], *, what: str, seconds: float = DEADLINE_SECO
 class Process:
     """A running ``scrapersky ...``; its output goes to a file that a failing test can show."""
 
-    def __init__(self, arguments: list[str], environment: dict[str, str]) -> None:
+    def __init__(
+        self,
+        arguments: list[str],
+        environment: dict[str, str],
+        *,
+        program: Sequence[str] = (sys.executable, "-P", "-m", "app.cli"),
+        folder: Path | None = None,
+    ) -> None:
         self._log = tempfile.NamedTemporaryFile(prefix="scrapersky-process-", suffix=".log", delete=False)  # noqa: SIM115
         self.log_file = Path(self._log.name)
         self._popen = subprocess.Popen(
-            [sys.executable, "-P", "-m", "app.cli", *arguments],
+            [*program, *arguments],
+            cwd=folder,
             env=clean_environment(environment),
             stdin=subprocess.DEVNULL,
             stdout=self._log,
