@@ -1,0 +1,325 @@
+"""Reading what a tenant has: lists by keyset, one row, its changes, and everything as a stream."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Literal
+from uuid import UUID
+
+from psycopg import AsyncConnection
+from psycopg.rows import dict_row
+
+from app.api.errors import ApiError
+from app.database import Database
+from domain_queue import DomainStatus
+
+Connection = AsyncConnection[Any]
+Sort = Literal["newest", "oldest", "domain", "-domain", "completed_at", "-completed_at"]
+
+EXPORT_CHUNK_ROWS = 2_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filter:
+    """Which domains; None means any."""
+
+    status: DomainStatus | None = None
+    q: str | None = None
+    batch_id: UUID | None = None
+
+    def params(self) -> dict[str, object]:
+        """For the statements of this module; wildcards in the search text stand for themselves."""
+        text = (self.q or "").strip()
+        escaped = text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return {
+            "status": self.status,
+            "pattern": f"%{escaped}%" if text else None,
+            "batch_id": self.batch_id,
+        }
+
+
+# Each order is a keyset: the last row's key and seq are where the next page begins, whatever was added since.
+# seq makes every key unique; rows without an end are kept out of the orders by end.
+LIST = """
+    SELECT
+        d.seq, d.id, d.domain, d.status, d.priority, d.max_pages, d.batch_id, d.progress, d.step, d.attempt,
+        d.max_attempts, d.last_error, d.error_code, d.rescan_every, d.title, d.description, d.language, d.is_wordpress,
+        d.wordpress_version, d.email_addresses, d.phone_numbers, d.favicon_url, d.logo_url, d.created_at, d.updated_at,
+        d.started_at, d.completed_at
+    FROM domains AS d
+    WHERE (%(status)s::domain_status IS NULL OR d.status = %(status)s)
+      AND (%(pattern)s::text IS NULL OR d.domain ILIKE %(pattern)s OR d.title ILIKE %(pattern)s)
+      AND (
+          %(batch_id)s::uuid IS NULL
+          OR EXISTS (SELECT FROM batch_items AS i WHERE i.batch_id = %(batch_id)s AND i.domain_id = d.id)
+      )
+"""
+LIST_NEWEST = (
+    LIST
+    + """
+      AND (%(seq)s::bigint IS NULL OR d.seq < %(seq)s)
+    ORDER BY d.seq DESC
+    LIMIT %(limit)s
+"""
+)
+LIST_OLDEST = (
+    LIST
+    + """
+      AND (%(seq)s::bigint IS NULL OR d.seq > %(seq)s)
+    ORDER BY d.seq
+    LIMIT %(limit)s
+"""
+)
+LIST_BY_DOMAIN = (
+    LIST
+    + """
+      AND (%(key)s::text IS NULL OR d.domain > %(key)s)
+    ORDER BY d.domain
+    LIMIT %(limit)s
+"""
+)
+LIST_BY_DOMAIN_DOWN = (
+    LIST
+    + """
+      AND (%(key)s::text IS NULL OR d.domain < %(key)s)
+    ORDER BY d.domain DESC
+    LIMIT %(limit)s
+"""
+)
+LIST_BY_END = (
+    LIST
+    + """
+      AND d.completed_at IS NOT NULL
+      AND (%(key)s::timestamptz IS NULL OR (d.completed_at, d.seq) > (%(key)s, %(seq)s))
+    ORDER BY d.completed_at, d.seq
+    LIMIT %(limit)s
+"""
+)
+LIST_BY_END_DOWN = (
+    LIST
+    + """
+      AND d.completed_at IS NOT NULL
+      AND (%(key)s::timestamptz IS NULL OR (d.completed_at, d.seq) < (%(key)s, %(seq)s))
+    ORDER BY d.completed_at DESC, d.seq DESC
+    LIMIT %(limit)s
+"""
+)
+STATEMENTS: dict[Sort, str] = {
+    "newest": LIST_NEWEST,
+    "oldest": LIST_OLDEST,
+    "domain": LIST_BY_DOMAIN,
+    "-domain": LIST_BY_DOMAIN_DOWN,
+    "completed_at": LIST_BY_END,
+    "-completed_at": LIST_BY_END_DOWN,
+}
+KEYS: dict[Sort, str | None] = {
+    "newest": None,
+    "oldest": None,
+    "domain": "domain",
+    "-domain": "domain",
+    "completed_at": "completed_at",
+    "-completed_at": "completed_at",
+}
+
+
+async def list_domains(
+    conn: Connection, chosen: Filter, *, sort: Sort = "newest", cursor: str | None = None, limit: int = 50
+) -> tuple[list[dict[str, Any]], str | None]:
+    """A page of rows, and the cursor of the next; None on the last.
+
+    Raises:
+        ApiError: 422, the cursor is not one of this order.
+    """
+    params = chosen.params() | _position(cursor, sort) | {"limit": limit + 1}
+    async with conn.cursor(row_factory=dict_row) as cur:
+        await cur.execute(STATEMENTS[sort], params)
+        rows = await cur.fetchall()
+    next_cursor = _cursor(rows[limit - 1], sort) if len(rows) > limit else None
+    return rows[:limit], next_cursor
+
+
+def _cursor(row: dict[str, Any], sort: Sort) -> str:
+    name = KEYS[sort]
+    key = row[name] if name else None
+    if isinstance(key, datetime):
+        key = key.isoformat()
+    text = json.dumps([sort, key, row["seq"]], separators=(",", ":"))
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def _position(cursor: str | None, sort: Sort) -> dict[str, object]:
+    if not cursor:
+        return {"key": None, "seq": None}
+    try:
+        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
+        known_sort, key, seq = json.loads(text)
+        if known_sort != sort or type(seq) is not int or abs(seq) >= 2**63:
+            raise ValueError(cursor)
+        if KEYS[sort] == "completed_at":
+            key = datetime.fromisoformat(key)
+        elif KEYS[sort] == "domain" and not (isinstance(key, str) and key.isprintable()):
+            raise ValueError(cursor)
+    except (ValueError, TypeError, RecursionError):
+        raise ApiError(422, "invalid_cursor", "The cursor is not one of this list and order.") from None
+    return {"key": key if KEYS[sort] else None, "seq": seq}
+
+
+SELECT_DOMAIN = """
+    SELECT
+        id, domain, status, priority, max_pages, batch_id, progress, step, attempt, max_attempts, last_error,
+        error_code, rescan_every, title, description, language, is_wordpress, wordpress_version, email_addresses,
+        phone_numbers, favicon_url, logo_url, created_at, updated_at, started_at, completed_at, errors, domain_metadata
+    FROM domains
+    WHERE id = %(id)s
+"""
+
+
+async def read_domain(conn: Connection, domain_id: UUID) -> dict[str, Any] | None:
+    """One row with everything; None where this tenant has no such row."""
+    async with conn.cursor(row_factory=dict_row) as cur:
+        await cur.execute(SELECT_DOMAIN, {"id": domain_id})
+        return await cur.fetchone()
+
+
+SET_RESCAN = """
+    UPDATE domains
+    SET rescan_every = %(rescan_every)s,
+        available_at = CASE
+            WHEN status = 'completed' AND %(rescan_every)s IS NOT NULL
+            THEN coalesce(completed_at, now()) + %(rescan_every)s
+            ELSE available_at
+        END,
+        updated_at   = now()
+    WHERE id = %(id)s
+"""
+
+
+async def set_rescan(conn: Connection, domain_id: UUID, rescan_every: timedelta | None) -> None:
+    """Have a domain scanned again by itself, counted from its last scan; None ends it."""
+    await conn.execute(SET_RESCAN, {"id": domain_id, "rescan_every": rescan_every})
+
+
+SELECT_CHANGES = """
+    SELECT id, changed_at, field, old_value, new_value
+    FROM domain_changes
+    WHERE domain_id = %(domain_id)s AND (%(before)s::bigint IS NULL OR id < %(before)s)
+    ORDER BY id DESC
+    LIMIT %(limit)s
+"""
+
+
+async def list_changes(
+    conn: Connection, domain_id: UUID, *, before: int | None = None, limit: int = 100
+) -> tuple[list[dict[str, Any]], str | None]:
+    """What differed between scans, newest first, and the cursor of the next page."""
+    async with conn.cursor(row_factory=dict_row) as cur:
+        await cur.execute(SELECT_CHANGES, {"domain_id": domain_id, "before": before, "limit": limit + 1})
+        rows = await cur.fetchall()
+    return rows[:limit], str(rows[limit - 1]["id"]) if len(rows) > limit else None
+
+
+CSV_HEADER = (
+    "domain,status,title,description,language,email_addresses,phone_numbers,physical_addresses,facebook,x,linkedin,"
+    "instagram,youtube,is_wordpress,wordpress_version,technologies,final_url,error_code,last_error,created_at,"
+    "completed_at,id\r\n"
+)
+
+# Rows leave Postgres as finished lines: formatting a million of them here would cost more than reading them.
+# A chunk is a statement of its own, so that no snapshot grows old while somebody downloads slowly.
+EXPORT_CHUNK = """
+    WITH chunk AS (
+        SELECT d.*
+        FROM domains AS d
+        WHERE (%(status)s::domain_status IS NULL OR d.status = %(status)s)
+          AND (%(pattern)s::text IS NULL OR d.domain ILIKE %(pattern)s OR d.title ILIKE %(pattern)s)
+          AND (
+              %(batch_id)s::uuid IS NULL
+              OR EXISTS (SELECT FROM batch_items AS i WHERE i.batch_id = %(batch_id)s AND i.domain_id = d.id)
+          )
+          AND d.seq > %(seq)s
+        ORDER BY d.seq
+        LIMIT %(limit)s
+    )
+"""
+EXPORT_CSV = (
+    EXPORT_CHUNK  # noqa: S608 - constants, joined once
+    + """
+    SELECT
+        c.seq,
+        concat_ws(
+            ',',
+            csv_cell(c.domain), c.status, csv_cell(coalesce(c.title, '')), csv_cell(coalesce(c.description, '')),
+            csv_cell(coalesce(c.language, '')), csv_cell(array_to_string(c.email_addresses, ' ')),
+            csv_cell(array_to_string(c.phone_numbers, ' ')),
+            csv_cell(coalesce((
+                SELECT string_agg(address, ' | ')
+                FROM jsonb_array_elements_text(
+                    CASE WHEN jsonb_typeof(c.domain_metadata -> 'physical_addresses') = 'array'
+                    THEN c.domain_metadata -> 'physical_addresses' END
+                ) AS a (address)
+            ), '')),
+            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'facebook', '')),
+            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'x', '')),
+            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'linkedin', '')),
+            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'instagram', '')),
+            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'youtube', '')),
+            coalesce(c.is_wordpress::text, ''), csv_cell(coalesce(c.wordpress_version, '')),
+            csv_cell(coalesce((
+                SELECT string_agg(concat_ws(' ', t ->> 'name', t ->> 'version'), ', ')
+                FROM jsonb_array_elements(
+                    CASE WHEN jsonb_typeof(c.domain_metadata -> 'technologies') = 'array'
+                    THEN c.domain_metadata -> 'technologies' END
+                ) AS t
+            ), '')),
+            csv_cell(coalesce(c.domain_metadata ->> 'final_url', '')), csv_cell(coalesce(c.error_code, '')),
+            csv_cell(coalesce(c.last_error, '')), to_json(c.created_at) #>> '{}',
+            coalesce(to_json(c.completed_at) #>> '{}', ''), c.id
+        )
+    FROM chunk AS c
+    ORDER BY c.seq
+"""
+)
+EXPORT_JSONL = (
+    EXPORT_CHUNK
+    + """
+    SELECT
+        c.seq,
+        json_build_object(
+            'id', c.id, 'domain', c.domain, 'status', c.status, 'title', c.title, 'description', c.description,
+            'language', c.language, 'is_wordpress', c.is_wordpress, 'wordpress_version', c.wordpress_version,
+            'email_addresses', c.email_addresses, 'phone_numbers', c.phone_numbers, 'favicon_url', c.favicon_url,
+            'logo_url', c.logo_url, 'error_code', c.error_code, 'last_error', c.last_error, 'batch_id', c.batch_id,
+            'created_at', c.created_at, 'updated_at', c.updated_at, 'completed_at', c.completed_at,
+            'domain_metadata', c.domain_metadata
+        )::text
+    FROM chunk AS c
+    ORDER BY c.seq
+"""
+)
+
+
+async def export_domains(
+    database: Database, tenant_id: UUID, chosen: Filter, *, file_format: Literal["csv", "jsonl"]
+) -> AsyncIterator[bytes]:
+    """Every domain chosen, oldest first, in pieces of bounded size; a connection is held for one piece at a time.
+
+    CSV begins with a byte order mark, without which spreadsheets misread UTF-8.
+    """
+    statement, end = (EXPORT_CSV, "\r\n") if file_format == "csv" else (EXPORT_JSONL, "\n")
+    if file_format == "csv":
+        yield ("\ufeff" + CSV_HEADER).encode()
+    seq = -1
+    while True:
+        params = chosen.params() | {"seq": seq, "limit": EXPORT_CHUNK_ROWS}
+        async with database.tenant(tenant_id) as conn:
+            cur = await conn.execute(statement, params)
+            rows = await cur.fetchall()
+        if rows:
+            seq = rows[-1][0]
+            yield (end.join([line for _, line in rows]) + end).encode()
+        if len(rows) < EXPORT_CHUNK_ROWS:
+            return

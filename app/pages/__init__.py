@@ -1,0 +1,1 @@
+"""The pages: rendered on the server, useful without scripts, nothing loaded from elsewhere."""

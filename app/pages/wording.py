@@ -1,0 +1,65 @@
+"""What the pages say in words: states, errors, and what to try."""
+
+from __future__ import annotations
+
+from domain_queue import DomainStatus
+
+STATUS_WORDS: dict[str, str] = {
+    DomainStatus.ACTIVE: "Stored",
+    DomainStatus.PENDING: "Waiting",
+    DomainStatus.PROCESSING: "Scanning",
+    DomainStatus.COMPLETED: "Done",
+    DomainStatus.ERROR: "Failed",
+    DomainStatus.CANCELLED: "Cancelled",
+}
+
+CHECK_SPELLING = "Check the spelling, or open the site in a browser: it may have moved to another name."
+TRY_LATER = "Often this passes. Try again in a few minutes."
+BLOCKS = "The site answers browsers but turns programs away. Look at it by hand, or turn on the paid fetch service."
+
+ADVICE: dict[str, str] = {
+    "no_such_domain": CHECK_SPELLING,
+    "dns_failed": TRY_LATER,
+    "timed_out": "The site is slow or busy. " + TRY_LATER,
+    "connect_failed": "Its server may be down. " + TRY_LATER,
+    "connection_lost": TRY_LATER,
+    "tls_certificate": "Its owner has to renew the certificate; until then nothing is read from it.",
+    "tls_failed": TRY_LATER,
+    "refused_address": "The name leads into a private network. Only public sites are read.",
+    "robots_forbidden": "The site asks programs not to read it, and that is respected.",
+    "blocked": BLOCKS,
+    "not_html": "The home page is a file, not a web page, so there is nothing to read from it.",
+    "too_many_redirects": "The site sends visitors round in a circle; its owner has to mend it.",
+    "rate_limited": "The site asks for fewer requests. " + TRY_LATER,
+    "crashed": "This site brought the reader down several times and is left alone.",
+    "internal_error": "The fault is on our side and was logged. Try again; if it stays, tell whoever runs this server.",
+}
+GENERAL_ADVICE = "Try again in a while; if it stays, open the site in a browser to see what it shows."
+
+SORT_WORDS = {
+    "newest": "Newest first",
+    "oldest": "Oldest first",
+    "domain": "Name, A to Z",
+    "-domain": "Name, Z to A",
+    "-completed_at": "Scanned last",
+    "completed_at": "Scanned longest ago",
+}
+
+FIELD_WORDS = {
+    "is_wordpress": "WordPress",
+    "wordpress_version": "WordPress version",
+    "email_addresses": "E-mail addresses",
+    "phone_numbers": "Phone numbers",
+    "logo_url": "Logo",
+    "favicon_url": "Icon",
+}
+
+
+def advice_for(code: str) -> str:
+    """What to try after an error of this code."""
+    return ADVICE.get(code, GENERAL_ADVICE)
+
+
+def field_word(name: str) -> str:
+    """A field's name for people."""
+    return FIELD_WORDS.get(name, name.replace("_", " ").capitalize())
