@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import access, domains, extract, inspect, run, scan, top
+from app.cli import access, doctor, domains, extract, inspect, run, scan, top
 
 program = typer.Typer(
     name="scrapersky",
@@ -48,5 +48,6 @@ program.command("extract")(extract.extract)
 program.add_typer(domains.commands, name="domains")
 program.command("inspect")(inspect.inspect)
 program.command("top")(top.top)
+program.command("doctor")(doctor.doctor)
 program.add_typer(access.token_commands, name="token")
 program.add_typer(access.tenant_commands, name="tenant")

@@ -1,0 +1,88 @@
+"""Checks of what makes a queue in Postgres slow in time: held-back vacuum, dead rows, used-up connections."""
+
+from __future__ import annotations
+
+from app.doctor.models import Check, sound, warning
+from app.doctor.patient import Patient
+
+HORIZON_WARNING_SECONDS = 300.0
+DEAD_SHARE_WARNING = 0.5
+DEAD_ROWS_WARNING = 50_000
+CONNECTIONS_SHARE_WARNING = 0.8
+
+# Whoever holds the oldest snapshot or transaction: a session, a prepared transaction, or a replication slot.
+SELECT_HORIZON = """
+    SELECT kind, who, seconds
+    FROM (
+        SELECT
+            'transaction' AS kind,
+            format(
+                'process %s of %s (%s), %s', pid, usename, coalesce(nullif(application_name, ''), 'no name'), state
+            ) AS who,
+            extract(epoch FROM now() - xact_start)::float AS seconds
+        FROM pg_stat_activity
+        WHERE xact_start IS NOT NULL AND pid <> pg_backend_pid() AND backend_type = 'client backend'
+          AND datname = current_database()
+        UNION ALL
+        SELECT 'prepared transaction', gid, extract(epoch FROM now() - prepared)::float
+        FROM pg_prepared_xacts
+        WHERE database = current_database()
+    ) AS holder
+    ORDER BY seconds DESC
+    LIMIT 1
+"""
+
+
+async def check_vacuum_horizon(patient: Patient) -> Check:
+    """No transaction is so old that vacuum cannot remove what the queue left behind since."""
+    found = await patient.rows(SELECT_HORIZON)
+    if not found:
+        return sound("no other transaction is open")
+    kind, who, seconds = found[0]
+    seen = f"the oldest {kind} is {seconds:.1f} s old: {who}"
+    if seconds > HORIZON_WARNING_SECONDS:
+        return warning(
+            f"{seen}; dead rows pile up behind it",
+            "end it, and set idle_in_transaction_session_timeout: SELECT pg_terminate_backend(PROCESS)"
+            if kind == "transaction"
+            else f"ROLLBACK PREPARED '{who}', or commit it",
+        )
+    return sound(seen)
+
+
+SELECT_DEAD = """
+    SELECT n_live_tup, n_dead_tup, coalesce(last_autovacuum, last_vacuum), current_setting('autovacuum')::bool
+    FROM pg_stat_user_tables
+    WHERE relid = to_regclass('domains')
+"""
+
+
+async def check_dead_rows(patient: Patient) -> Check:
+    """Vacuum keeps up with the rows that claims and results leave behind."""
+    found = await patient.rows(SELECT_DEAD)
+    live, dead, vacuumed, is_on = found[0] if found else (0, 0, None, True)
+    last = "never" if vacuumed is None else f"{vacuumed:%Y-%m-%d %H:%M}"
+    seen = f"{dead:,} dead beside {live:,} live rows in domains, last vacuum {last}"
+    if not is_on:
+        return warning(f"{seen}; autovacuum is off", "turn autovacuum on, or claims slow down with every row")
+    if dead > DEAD_ROWS_WARNING and dead > DEAD_SHARE_WARNING * max(live, 1):
+        return warning(seen, "see the check vacuum_horizon; else VACUUM domains, and give autovacuum more to spend")
+    return sound(seen)
+
+
+SELECT_CONNECTIONS = """
+    SELECT
+        count(*),
+        current_setting('max_connections')::int - current_setting('superuser_reserved_connections')::int
+    FROM pg_stat_activity
+    WHERE backend_type = 'client backend'
+"""
+
+
+async def check_connections(patient: Patient) -> Check:
+    """The server has connections left for workers and web processes that start."""
+    [(used, most)] = await patient.rows(SELECT_CONNECTIONS)
+    seen = f"{used} of {most} connections used"
+    if used > CONNECTIONS_SHARE_WARNING * most:
+        return warning(seen, "lower DB_MAX_POOL_SIZE, raise max_connections, or put a pooler before the server")
+    return sound(seen)
