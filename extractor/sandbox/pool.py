@@ -11,7 +11,7 @@ import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Self
+from typing import Protocol, Self
 
 from pydantic import ValidationError
 
@@ -44,6 +44,16 @@ class _Child:
     pages: int = 0
 
 
+class PageReader(Protocol):
+    """Whatever reads pages."""
+
+    async def read_page(
+        self, body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> PageFacts:
+        """What the page says. Does not raise."""
+        ...
+
+
 class PagePool:
     """``read_page`` in child processes: a page that costs too much takes its child along, and nothing else.
 
@@ -68,13 +78,18 @@ class PagePool:
         return self
 
     async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def close(self) -> None:
+        """End the children; a pool that was never used has none."""
         while not self._idle.empty():
             child = self._idle.get_nowait()
             if child is not None:
                 child.writer.close()
                 with suppress(OSError):
                     await child.writer.wait_closed()
-        await asyncio.to_thread(self._stop_nursery)
+        if self._nursery is not None:
+            await asyncio.to_thread(self._stop_nursery)
 
     async def read_page(
         self, body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str] | None = None

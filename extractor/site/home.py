@@ -35,8 +35,15 @@ _REFRESH = re.compile(
 MAX_REFRESH_BYTES = 4_096
 #: Statuses of protected sites: the page says more in `blocked`, and the paid service may get through.
 REFUSALS = frozenset({401, 402, 403, 405, 406, 423, 451})
-#: Kinds of `blocked` that are no defence against programs.
-NOTHING_TO_SHOW = frozenset({"parked", "coming_soon", "maintenance", "login", "soft_404", "suspended", "default_page"})
+#: Kinds of `blocked` that are a defence against programs, whatever the status.
+WALLS = frozenset({
+    *("akamai", "aws_waf", "captcha", "cloudflare", "datadome", "imperva", "javascript_wall", "perimeterx"),
+    *("sucuri", "wordfence"),
+})  # fmt: skip
+#: Kinds that mean that nobody's site is there.
+NOBODY_HOME = frozenset({"default_page", "expired", "parked", "suspended"})
+#: Kinds that are no defence: the paid service would see the same.
+NOTHING_TO_SHOW = NOBODY_HOME | {"coming_soon", "login", "maintenance", "soft_404"}
 
 
 def home_urls(domain: str) -> list[URL]:
@@ -92,14 +99,17 @@ def most_telling(failures: list[ExtractError]) -> ExtractError:
 
 
 def refusal_of(reply: Reply, facts: PageFacts | None) -> str | None:
-    """Why the site does not show us its home page, in one word; None where it does."""
-    if facts is not None and facts.blocked:
-        return facts.blocked
+    """Why the site does not show us its home page, in one word; None where it does, or where its status says more."""
+    kind = facts.blocked if facts is not None else None
     if reply.status in REFUSALS:
-        return "forbidden"
-    if facts is not None and facts.soft_404:
-        return "soft_404"
-    return None
+        return kind or "forbidden"
+    if 200 <= reply.status < 300:
+        return kind or ("soft_404" if facts is not None and facts.soft_404 else None)
+    if reply.status == 503 and kind in WALLS:
+        return kind
+    if reply.status in (404, 410) and kind in WALLS | NOBODY_HOME:
+        return kind
+    return None  # protection services put their name on a broken server's 502 and 522 too
 
 
 def raise_for_home(reply: Reply) -> None:

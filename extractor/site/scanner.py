@@ -12,7 +12,7 @@ from extractor.fetch import AddressSlot, Fetcher, FetchSettings, Pace, Reply
 from extractor.ladder import CreditBudget, Ladder, as_page_of
 from extractor.models import HttpFacts, PageFacts, SiteReport
 from extractor.report import build_report
-from extractor.sandbox import PagePool
+from extractor.sandbox import PagePool, PageReader
 from extractor.site.confirm import confirm, is_usable
 from extractor.site.home import fetch_home, may_get_through, raise_for_home, refusal_of
 from extractor.site.pages import Crawl
@@ -24,22 +24,28 @@ def _ignore_progress(_fraction: float, _step: str) -> None:
 
 
 class Scanner:
-    """One for each process: it owns the session, the name cache and the children that read the pages."""
+    """One for each process: it owns the session, the name cache and the children that read the pages.
 
-    def __init__(self, settings: FetchSettings, *, credit_budget: CreditBudget | None = None) -> None:
+    ``credit_budget`` counts what the paid service charges; without one it is never asked. ``reader`` reads the pages
+    in place of the children, for callers that trust the pages or protect themselves.
+    """
+
+    def __init__(
+        self, settings: FetchSettings, *, credit_budget: CreditBudget | None = None, reader: PageReader | None = None
+    ) -> None:
         fetcher = Fetcher(settings)
-        pool = PagePool(settings.sandbox_processes)
-        self._tools = Tools(settings, fetcher, pool, Ladder(settings.ladder, fetcher, credit_budget))
+        ladder = Ladder(settings.ladder, fetcher, credit_budget)
+        self._pool = PagePool(settings.sandbox_processes)
+        self._tools = Tools(settings, fetcher, reader or self._pool, ladder)
 
     async def __aenter__(self) -> Self:
         await self._tools.fetcher.__aenter__()
-        await self._tools.pool.__aenter__()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self._tools.pool.__aexit__(kind, error, trace)
+        await self._pool.close()
         await self._tools.fetcher.__aexit__(kind, error, trace)
 
     def forget_names(self) -> None:

@@ -16,7 +16,7 @@ from extractor.fetch.urls import BAD_REDIRECT, checked_url, origin_of
 from extractor.ladder import Ladder, Spending, as_page_of
 from extractor.models import PageFacts, PageRead, SiteReport
 from extractor.robots import RobotsRules, fetch_robots, product_token
-from extractor.sandbox import PagePool
+from extractor.sandbox import PageReader
 
 #: Bytes of a page that is no success: enough to tell a block page from a missing one.
 MAX_ERROR_BYTES = 256 * 1024
@@ -51,7 +51,7 @@ class Tools:
 
     settings: FetchSettings
     fetcher: Fetcher
-    pool: PagePool
+    reader: PageReader
     ladder: Ladder
 
 
@@ -68,7 +68,7 @@ class Visit:
         self.facts: list[PageFacts] = []
         self.validators: Validators = {}
         self._fetcher = tools.fetcher
-        self._pool = tools.pool
+        self._reader = tools.reader
         self._bodies: set[bytes] = set()
         self._token = product_token(settings.user_agent)
         self._robots: dict[str, RobotsRules] = {}
@@ -154,7 +154,7 @@ class Visit:
     async def read(self, reply: Reply) -> PageFacts:
         """What the page says; not noted yet."""
         with self.pace.paused():
-            return await self._pool.read_page(
+            return await self._reader.read_page(
                 reply.body, url=str(reply.url), status=reply.status, headers=reply.headers
             )
 

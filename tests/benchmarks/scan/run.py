@@ -58,7 +58,9 @@ def main(arguments: list[str]) -> int:
         for _ in range(options.rounds):
             for name in CONTENDERS:
                 results[name].append(measure(name, port, options.sites, options.concurrency))
-    return _report(results, options.sites)
+    code = _report(results, options.sites)
+    _report_protection()
+    return code
 
 
 def _report(results: dict[str, list[dict[str, Any]]], sites: int) -> int:
@@ -78,6 +80,17 @@ def _report(results: dict[str, list[dict[str, Any]]], sites: int) -> int:
     print(f"ours / scrapy with our reader inside:   {fetching:.2f} x (fetching, sandbox and merging alone)")
     is_whole = all(run["complete"] == sites for runs in results.values() for run in runs)
     return 0 if is_whole and ratio >= TARGET_RATIO else 1
+
+
+def _report_protection() -> None:
+    command = [sys.executable, "-m", "tests.benchmarks.scan.protection"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=600, check=True)
+    cost = json.loads(done.stdout)
+    extra = cost["there_ms"] - cost["here_ms"]
+    print(
+        f"a page of {cost['page_bytes'] / 1_000:.0f} kB: {cost['here_ms']:.2f} ms of CPU in this process,"
+        f" {cost['there_ms']:.2f} ms in a capped child: the protection costs {extra:.2f} ms"
+    )
 
 
 def _report_memory(memory: list[list[int]]) -> None:

@@ -13,6 +13,8 @@ from functools import lru_cache
 
 from tests.support.sites.pages import plain_page
 
+#: Pages of some 30 kB.
+SECTIONS = 200
 ROBOTS = b"User-agent: *\nDisallow: /private\n"
 
 
@@ -21,7 +23,7 @@ def answer(host: str, path: str) -> bytes:
     """The whole answer."""
     if path == "/robots.txt":
         return _encode(200, ROBOTS, "text/plain")
-    body = plain_page(host, path)
+    body = plain_page(host, path, sections=SECTIONS)
     return _encode(404, b"not found", "text/html") if body is None else _encode(200, body.encode(), "text/html")
 
 

@@ -2,16 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from ipaddress import ip_network
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from extractor.models import PageFacts
+from extractor.page import read_page
 from extractor.site import FetchSettings
 from tests.support.sites.catalogue import start_catalogue
 from tests.support.sites.server import SiteServer
+
+
+class HereReader:
+    """Reads pages in this process: starting children is what most of a short test would take."""
+
+    async def read_page(
+        self, body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> PageFacts:
+        return read_page(body, url=url, status=status, headers=headers or {})
+
 
 LOOPBACK = (ip_network("127.0.0.0/8"),)
 

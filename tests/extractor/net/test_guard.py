@@ -20,6 +20,8 @@ from extractor.network import Endpoint
 from extractor.site import FetchSettings, Scanner
 from tests.extractor.net.guarded_world import FORBIDDEN, PUBLIC, REDIRECTS, ZONE
 
+#: One worker runs them all, so that the module's fixture is made once.
+pytestmark = pytest.mark.xdist_group("guard")
 ROOT = Path(__file__).parents[3]
 
 

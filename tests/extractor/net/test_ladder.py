@@ -14,7 +14,7 @@ import pytest
 from extractor.errors import Permanent, Transient
 from extractor.fetch.settings import LadderSettings
 from extractor.site import Scan, Scanner
-from tests.extractor.net.conftest import settings_for
+from tests.extractor.net.conftest import HereReader, settings_for
 from tests.support.sites.catalogue import start_catalogue
 from tests.support.sites.scraper_service import KEY, ScraperService
 from tests.support.sites.server import Answer, Fixture, SiteServer
@@ -57,7 +57,7 @@ class World:
     async def scan(self, domain: str = PROTECTED, *, max_pages: int = 1, **changes: Any) -> Scan:
         ladder = replace(self.ladder, **changes)
         settings = settings_for(self.sites, self.folder, ladder=ladder)
-        async with Scanner(settings, credit_budget=self.purse) as scanner:
+        async with Scanner(settings, credit_budget=self.purse, reader=HereReader()) as scanner:
             return await scanner.scan(domain, max_pages=max_pages)
 
 
@@ -174,7 +174,7 @@ async def test_a_page_that_costs_too_much_ends_the_climb(world: World) -> None:
 async def test_nothing_more_is_asked_when_the_credits_are_used_up(world: World) -> None:
     world.service.credits_left = 0
     settings = settings_for(world.sites, world.folder, ladder=world.ladder)
-    async with Scanner(settings, credit_budget=world.purse) as scanner:
+    async with Scanner(settings, credit_budget=world.purse, reader=HereReader()) as scanner:
         for _ in range(3):
             assert (await scanner.scan(PROTECTED, max_pages=1)).report.blocked == "cloudflare"
 

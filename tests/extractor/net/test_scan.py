@@ -13,7 +13,7 @@ import pytest
 
 from extractor.errors import AddressError, ExtractError, Permanent, Transient
 from extractor.site import Previous, Scan, Scanner
-from tests.extractor.net.conftest import settings_for
+from tests.extractor.net.conftest import HereReader, settings_for
 from tests.support.sites import catalogue, pages
 from tests.support.sites.server import Answer, Fixture, Request, SiteServer
 
@@ -30,7 +30,7 @@ class World:
 
     @asynccontextmanager
     async def scanner(self, **changes: Any) -> AsyncIterator[Scanner]:
-        async with Scanner(settings_for(self.sites, self.folder, **changes)) as scanner:
+        async with Scanner(settings_for(self.sites, self.folder, **changes), reader=HereReader()) as scanner:
             yield scanner
 
     async def scan(
@@ -367,7 +367,7 @@ async def test_a_cancelled_scan_leaves_nothing_behind(world: World) -> None:
 async def test_an_intranet_name_needs_only_its_network_allowed(world: World, tmp_path: Path) -> None:
     settings = settings_for(world.sites, tmp_path)
     shut = replace(settings, allow_networks=())
-    async with Scanner(shut) as scanner:
+    async with Scanner(shut, reader=HereReader()) as scanner:
         with pytest.raises(Permanent) as refused:
             await scanner.scan("plain-1-fixture.com", max_pages=1)
 

@@ -13,8 +13,9 @@ import json
 import socket
 import struct
 import zlib
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Awaitable, Callable, Iterable, Iterator
 from dataclasses import dataclass
+from functools import cache
 
 import brotli
 
@@ -30,6 +31,7 @@ Stream = Callable[[Request, asyncio.StreamWriter], Awaitable[None]]
 OK = b"HTTP/1.1 200 OK\r\nContent-Type: text/html; charset=utf-8\r\n"
 HEAD = "<!doctype html><title>Bait</title><p>bait@bait-hostile.com</p>"
 MIB = 1024 * 1024
+BOMB_MIB = 128
 
 
 @dataclass(frozen=True)
@@ -89,7 +91,7 @@ def _redirect(location: str | bytes) -> Site:
     return _raw(b"HTTP/1.1 302 Found\r\nContent-Length: 0\r\nLocation: " + raw + b"\r\n\r\n")
 
 
-def _compressed(coding: str, parts: Callable[[], Iterator[bytes]]) -> Site:
+def _compressed(coding: str, parts: Callable[[], Iterable[bytes]]) -> Site:
     async def stream(_: Request, writer: asyncio.StreamWriter) -> None:
         writer.write(OK + f"Content-Encoding: {coding}\r\n\r\n".encode())
         for part in parts():
@@ -99,28 +101,22 @@ def _compressed(coding: str, parts: Callable[[], Iterator[bytes]]) -> Site:
     return _home_only(stream)
 
 
-def _gzip_bomb() -> Iterator[bytes]:
+@cache
+def _gzip_bomb() -> list[bytes]:
     packer = zlib.compressobj(9, zlib.DEFLATED, 31)
-    yield packer.compress(HEAD.encode())
-    for _ in range(256):
-        yield packer.compress(bytes(MIB))
-    yield packer.flush()
+    return [packer.compress(HEAD.encode()), *(packer.compress(bytes(MIB)) for _ in range(BOMB_MIB)), packer.flush()]
 
 
-def _brotli_bomb() -> Iterator[bytes]:
+@cache
+def _brotli_bomb() -> list[bytes]:
     packer = brotli.Compressor(quality=1)
-    yield packer.process(HEAD.encode())
-    for _ in range(256):
-        yield packer.process(bytes(MIB))
-    yield packer.finish()
+    return [packer.process(HEAD.encode()), *(packer.process(bytes(MIB)) for _ in range(BOMB_MIB)), packer.finish()]
 
 
-def _zstd_bomb() -> Iterator[bytes]:
+@cache
+def _zstd_bomb() -> list[bytes]:
     packer = zstd.ZstdCompressor()
-    yield packer.compress(HEAD.encode())
-    for _ in range(256):
-        yield packer.compress(bytes(MIB))
-    yield packer.flush()
+    return [packer.compress(HEAD.encode()), *(packer.compress(bytes(MIB)) for _ in range(BOMB_MIB)), packer.flush()]
 
 
 def _endless(part: bytes, first: bytes = b"") -> Iterator[bytes]:

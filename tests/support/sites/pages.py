@@ -92,8 +92,8 @@ CLOUDFLARE_CHALLENGE = (
 SOFT_404 = page("Page not found", "<h1>404</h1><p>Sorry, the page you are looking for could not be found.</p>")
 
 
-def plain_page(host: str, path: str) -> str | None:
-    """One of the five pages of a plain site; None where there is no such page."""
+def plain_page(host: str, path: str, *, sections: int = 60) -> str | None:
+    """One of the five pages of a plain site, of 150 bytes a section; None where there is no such page."""
     name = host.partition(".")[0].removesuffix("-fixture").replace("-", " ").title()
     number = sum(host.encode()) % 9_000 + 1_000
     nav = '<nav><a href="/contact">Contact</a> <a href="/about">About</a> <a href="/services">Services</a></nav>'
@@ -101,7 +101,7 @@ def plain_page(host: str, path: str) -> str | None:
     filler = "".join(
         f"<section><h2>Offer {n}</h2><p>We make, mend and deliver things, on time, since 19{50 + n % 50}.</p>"
         f'<img src="/images/{n}.webp" alt="Thing {n}"></section>'
-        for n in range(60)
+        for n in range(sections)
     )
     bodies = {
         "/": f"<h1>{name}</h1>{filler}",
