@@ -1,8 +1,9 @@
 """Waking whoever waits: NOTIFY as a hint and never more, since polling is the guarantee.
 
 A notifying commit takes one lock for the whole cluster, so a NOTIFY is sent from a connection of its own, empty,
-after the commit it tells of, and many at once become one. A listener is believed only when a notification that it
-sent to itself has arrived: behind a transaction pooler LISTEN succeeds and delivers nothing.
+after the commit it tells of, and many at once become one. A listener is believed only when a notification from
+another connection has reached it while it was idle: behind a transaction pooler LISTEN succeeds, what the session
+sends to itself even comes back with the answer, and nothing else is ever delivered.
 """
 
 from __future__ import annotations
@@ -108,7 +109,7 @@ class Listener:
 
     @property
     def proven(self) -> bool:
-        """Whether a notification sent to itself arrived on the connection that is open now."""
+        """Whether a notification from another connection arrived on the one that is open now."""
         return self.mode == "listen"
 
     async def __aenter__(self) -> Self:
@@ -158,14 +159,18 @@ class Listener:
                 await conn.close()
 
     async def _prove(self, conn: Conn) -> bool:
-        """LISTEN, look in a later statement whether the session remembers, and hear one's own voice."""
+        """LISTEN, look in a later statement whether the session remembers, and hear another connection while idle."""
         proof = f"domain_queue_proof_{secrets.token_hex(8)}"
         with deadline(conn, 10.0):
             for channel in (*self._channels, proof):
                 await conn.execute(sql.SQL("LISTEN {}").format(sql.Identifier(channel)))
             if not await self._hears(conn):
                 return False
-            await conn.execute("SELECT pg_notify(%s, '')", (proof,))
+        other = Link(self._conninfo, name="listen proof", statement_seconds=10.0, prepare=False)
+        try:
+            await other.fetch("SELECT pg_notify(%(channel)s, '')", {"channel": proof})
+        finally:
+            await other.close()
         arrived = False
         async for notification in conn.notifies(timeout=self._proof_seconds):
             if notification.channel == proof:
