@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from typing import Final
 
@@ -106,17 +107,33 @@ def _address_element(html: str) -> str | None:
     return line if has_number and 12 <= len(line) <= 250 and line.count(" ") >= 2 else None
 
 
+_CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}|\d{4}")
+MAX_CODES = 400
+
+
 def written_addresses(text: str) -> list[str]:
-    """Addresses written as their country writes them, one line each."""
-    found = _german(text.split("\n")[:MAX_LINES])
-    for match in _US.finditer(text):
-        found.append(f"{_flat(match[1])}, {match[2]}, {match[3]} {match[4]}")
-    found += _british(text)
-    for pattern in (_ROMANCE, _DUTCH):
-        for match in pattern.finditer(text):
-            if _NUMBER_IN_TEXT.search(match[1]):
-                found.append(f"{_flat(match[1])}, {_flat(match[2])}")
-    return found[:MAX_ADDRESSES]
+    """Addresses written as their country writes them, one line each. Every address has a code: only there is looked."""
+    found = _german(text.split("\n")[:MAX_LINES]) + _british(text)
+    for match in itertools.islice(_CODE.finditer(text), MAX_CODES):
+        start, end = match.span()
+        if text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit():
+            continue
+        window = text[max(0, start - 160) : end + 90]
+        found += _american(window, end - max(0, start - 160))
+        found += _romance(window)
+    return list(dict.fromkeys(found))[:MAX_ADDRESSES]
+
+
+def _american(window: str, end_of_code: int) -> list[str]:
+    if end_of_code < 15:
+        return []
+    matches = [match for match in _US.finditer(window) if match.end() >= end_of_code]
+    return [f"{_flat(match[1])}, {match[2]}, {match[3]} {match[4]}" for match in matches[-1:]]
+
+
+def _romance(window: str) -> list[str]:
+    matches = (match for pattern in (_ROMANCE, _DUTCH) for match in pattern.finditer(window))
+    return [f"{_flat(match[1])}, {_flat(match[2])}" for match in matches if _NUMBER_IN_TEXT.search(match[1])]
 
 
 def _flat(text: str) -> str:

@@ -16,28 +16,42 @@ _AT_WORDS: Final = (
 _DOT_WORDS: Final = "dot|punkt|pkt|point|punto|ponto|punt|prik|piste|kropka|te[cč]ka|pont|d0t|точка|dott?|\\."
 _OPEN, _CLOSE = r"[\[({<|*_\-–~«]", r"[\])}>|*_\-–~»]"
 
-#: Whether the text has anything like it at all: one cheap search spares most pages the rest.
-_MARK = re.compile(
-    rf"{_OPEN}\s{{0,2}}(?:{_AT_WORDS})\s{{0,2}}{_CLOSE}|\s(?:at|ät|arobase|arroba|chiocciola)\s[^\n]{{1,80}}?\s(?:{_DOT_WORDS})\s|\w\s@\s?\w|\w\s?@\s\w",
-    re.IGNORECASE,
+#: What a spelled address cannot do without, in lower case: cheap searches that spare most pages the rest.
+_SPELLED_MARKS: Final = (
+    " dot ",
+    " punkt ",
+    " point ",
+    " punto ",
+    " ponto ",
+    "(dot)",
+    "[dot]",
+    "(punkt)",
+    "[punkt]",
+    "[.]",
+    "(.)",
 )
+
 _LOCAL = (
     r"(?<![\w.+-])([a-z0-9][\w+-]{0,40}(?:(?:\.|\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?)[\w+-]{1,40}){0,4})"
 )
 _DOT = rf"(?:\s{{0,2}}[\[({{<|]\s{{0,2}}(?:{_DOT_WORDS})\s{{0,2}}[\])}}>|]\s{{0,2}}|\.|\s(?:dot|punkt|point|punto|ponto|punt|kropka)\s|-(?:dot|punkt)-)"
 _HOST = rf"([^\W_][\w-]{{0,62}}(?:{_DOT}[^\W_][\w-]{{0,62}}){{1,5}})"
-_BRACKETED = re.compile(
-    rf"{_LOCAL}\s{{0,3}}{_OPEN}{{1,2}}\s{{0,2}}(?:{_AT_WORDS})\s{{0,2}}{_CLOSE}{{1,2}}\s{{0,3}}{_HOST}", re.IGNORECASE
-)
-_SPELLED = re.compile(
-    rf"{_LOCAL}\s(?:at|ät|arobase|arroba|chiocciola)\s([^\W_][\w-]{{0,62}}(?:\s{{0,2}}[\[({{]?(?:{_DOT_WORDS})[\])}}]?\s{{0,2}}[^\W_][\w-]{{0,62}}){{1,5}})",
+_BRACKETED_AT = re.compile(rf"{_OPEN}{{1,2}}\s{{0,2}}(?:{_AT_WORDS})\s{{0,2}}{_CLOSE}{{1,2}}", re.IGNORECASE)
+_SPELLED_AT = re.compile(r"\s(?:at|ät|arobase|arroba|chiocciola)\s", re.IGNORECASE)
+_SPACED_AT = re.compile(r"\s@\s?|@\s")
+_LOCAL_BEFORE = re.compile(rf"{_LOCAL}\s{{0,3}}\Z", re.IGNORECASE)
+_HOST_AFTER = re.compile(rf"\s{{0,3}}{_HOST}", re.IGNORECASE)
+_SPELLED_HOST_AFTER = re.compile(
+    rf"([^\W_][\w-]{{0,62}}(?:\s{{0,2}}[\[({{]?(?:{_DOT_WORDS})[\])}}]?\s{{0,2}}[^\W_][\w-]{{0,62}}){{1,5}})",
     re.IGNORECASE,
 )
-_SPACED = re.compile(
-    rf"{_LOCAL}(?:\s@\s?|\s?@\s)([^\W_][\w-]{{0,62}}(?:\s?\.\s?[^\W_][\w-]{{0,62}}){{1,4}})(?![\w])", re.IGNORECASE
-)
+_SPACED_HOST_AFTER = re.compile(r"([^\W_][\w-]{0,62}(?:\s?\.\s?[^\W_][\w-]{0,62}){1,4})(?!\w)")
 _DOTS = re.compile(_DOT, re.IGNORECASE)
+_SPELLED_DOTS = re.compile(
+    r"\s{0,2}[\[({]?(?<![a-z])(?:dot|punkt|point|punto|ponto|punt|kropka)(?![a-z])[\])}]?\s{0,2}", re.IGNORECASE
+)
 _LOCAL_DOTS = re.compile(r"\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?", re.IGNORECASE)
+MAX_PLACES = 300
 #: Words that stand before "at" in sentences: "look at acme dot com" is no address of somebody called look.
 _NO_LOCAL: Final = frozenset(
     [
@@ -70,26 +84,29 @@ _NO_LOCAL: Final = frozenset(
 
 def disguised_addresses(text: str, site: str) -> Iterator[tuple[str, str]]:
     """Every (local part, domain) that is spelled out; loose spellings only where they are the site's own or a role's."""
-    if not _MARK.search(text):
-        return
-    for match in _BRACKETED.finditer(text):
-        yield _pair(match)
-    for match in _SPELLED.finditer(text):
-        if "." not in match[2] or mailboxes.role_rank(match[1].lower()) < 2:
-            local, domain = _pair(match, spelled=True)
-            if local.lower() not in _NO_LOCAL:
-                yield local, domain
-    for match in _SPACED.finditer(text):
-        local, domain = match[1], re.sub(r"\s", "", match[2])
-        if mailboxes.role_rank(local.lower()) != 2 or (site and domain.lower().endswith(site)):
-            yield local, domain
+    lowered = text.lower()
+    for local, domain in _around(text, _BRACKETED_AT, _HOST_AFTER):
+        yield local, _DOTS.sub(".", domain)
+    if any(mark in lowered for mark in _SPELLED_MARKS):
+        for local, domain in _around(text, _SPELLED_AT, _SPELLED_HOST_AFTER):
+            if local.lower() not in _NO_LOCAL and ("." not in domain or mailboxes.role_rank(local.lower()) < 2):
+                yield local, _DOTS.sub(".", _SPELLED_DOTS.sub(".", domain))
+    if " @" in text or "@ " in text:
+        for local, domain in _around(text, _SPACED_AT, _SPACED_HOST_AFTER):
+            host = domain.replace(" ", "").lower()
+            if mailboxes.role_rank(local.lower()) != 2 or (site and host.endswith(site)):
+                yield local, host
 
 
-def _pair(match: re.Match[str], *, spelled: bool = False) -> tuple[str, str]:
-    domain = _DOTS.sub(".", match[2])
-    if spelled:
-        domain = re.sub(r"\s{1,2}(?:dot|punkt|point|punto|ponto|punt|kropka)\s{1,2}", ".", domain, flags=re.IGNORECASE)
-    return _LOCAL_DOTS.sub(".", match[1]), re.sub(r"\s", "", domain)
+def _around(text: str, sign: re.Pattern[str], host: re.Pattern[str]) -> Iterator[tuple[str, str]]:
+    """What stands before and behind each sign, where it can be an address."""
+    for count, match in enumerate(sign.finditer(text)):
+        if count >= MAX_PLACES:
+            return
+        local = _LOCAL_BEFORE.search(text, max(0, match.start() - 100), match.start())
+        domain = host.match(text, match.end(), match.end() + 260)
+        if local and domain:
+            yield _LOCAL_DOTS.sub(".", local[1]), re.sub(r"\s{2,}", " ", domain[1])
 
 
 # TYPO3: every character moved by a fixed number of places inside its range

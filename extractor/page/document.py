@@ -37,6 +37,10 @@ def host_of(url: str) -> str:
         return ""
 
 
+def _lower(letter: str) -> str:
+    return letter.lower() if len(letter.lower()) == 1 else letter
+
+
 @dataclass(slots=True)
 class Anchor:
     """A link of the page as it stands: nothing resolved yet."""
@@ -67,6 +71,13 @@ class Document:
     def text(self) -> str:
         """The visible text, one block a line."""
         return self.markup.text
+
+    @cached_property
+    def lower_text(self) -> str:
+        """The visible text in lower case, character for character beside ``text``."""
+        lowered = self.text.lower()
+        # Few letters have a longer small form; positions must stay comparable.
+        return lowered if len(lowered) == len(self.text) else "".join(_lower(letter) for letter in self.text)
 
     @cached_property
     def host(self) -> str:

@@ -99,7 +99,7 @@ def _mailto(document: Document) -> Iterator[Address]:
 
 
 def _cloudflare(document: Document) -> Iterator[Address]:
-    for node in document.tree.css("[data-cfemail]")[:200]:
+    for node in document.tree.css("[data-cfemail]")[:200] if "data-cfemail" in document.markup.html else ():
         yield from _decoded_cloudflare(node.attributes.get("data-cfemail") or "")
     for anchor in document.anchors:
         _, marker, code = anchor.href.partition("/cdn-cgi/l/email-protection#")
@@ -133,18 +133,20 @@ _WHOLE: Final = (
     "data-email", "data-mail", "data-mailto", "data-e", "data-enc-email", "data-address", "data-email-address", "data-contact",
     "data-href", "data-clipboard-text", "data-ea", "data-eml", "data-mailadresse", "data-encoded-email",
 )  # fmt: skip
-_ATTRIBUTE_SELECTOR = ", ".join(f"[{name}]" for name in dict.fromkeys([*_WHOLE, *(first for first, _ in _PARTS)]))
+_ATTRIBUTE_NAMES: Final = tuple(dict.fromkeys([*_WHOLE, *(first for first, _ in _PARTS)]))
 
 
 def _attributes(document: Document) -> Iterator[Address]:
-    if "data-" in document.markup.html:
-        for node in document.tree.css(_ATTRIBUTE_SELECTOR)[:300]:
+    html = document.markup.html
+    names = [name for name in _ATTRIBUTE_NAMES if f"{name}=" in html]
+    if names:
+        for node in document.tree.css(", ".join(f"[{name}]" for name in names))[:300]:
             attributes = node.attributes
             yield from _from_parts(attributes)
             for name in _WHOLE:
                 if value := attributes.get(name):
                     yield from _from_code(value[:500], rot13=name == "data-enc-email")
-    for node in document.tree.css("[data-mailto-token]")[:100]:
+    for node in document.tree.css("[data-mailto-token]")[:100] if "data-mailto-token" in html else ():
         token = node.attributes.get("data-mailto-token") or ""
         yield from mailto_addresses(rotated(token[:300]) or "")
     for anchor in document.anchors:
@@ -196,7 +198,9 @@ _OVERRIDE_CLASS = re.compile(r"\.([\w-]{1,60})\s{0,9}\{[^{}]{0,300}bidi-override
 
 
 def _reversed(document: Document) -> Iterator[Address]:
-    selectors = ['[style*="bidi-override"]', 'bdo[dir="rtl"]']
+    html = document.markup.html
+    selectors = ['[style*="bidi-override"]'] if "bidi-override" in html else []
+    selectors += ['bdo[dir="rtl"]'] if "<bdo" in html else []
     selectors += [f".{name}" for name in _OVERRIDE_CLASS.findall(document.markup.styles)[:10]]
-    for node in document.tree.css(", ".join(selectors))[:100]:
+    for node in document.tree.css(", ".join(selectors))[:100] if selectors else ():
         yield from addresses_in(node.text(separator="").strip()[:500][::-1])

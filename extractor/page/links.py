@@ -49,11 +49,15 @@ def read_links(document: Document) -> list[Link]:
 
 def link_places(document: Document) -> dict[int, Place]:
     """The part of the page each link stands in, by the identity of its node; main is left out."""
+    known: dict[int, Place] | None = document.__dict__.get("_link_places")
+    if known is not None:
+        return known
     places: dict[int, Place] = {}
     for place, selector in _REGIONS:
         for region in document.tree.css(selector)[:30]:
             for node in region.css("a[href]"):
                 places[node.mem_id] = place
+    document.__dict__["_link_places"] = places
     return places
 
 

@@ -33,7 +33,7 @@ _CONSENT_ASSETS: Final = (
     "sourcepoint", "uc-cmp", "moove_gdpr", "eu-cookie-law", "cookiehint", "cookietractor", "cmpv2", "orejime", "devowl", "cookies-eu-banner", "fundingchoices",
 )  # fmt: skip
 _CONSENT_MARKUP = re.compile(
-    r"(?:id|class)\s{0,3}=\s{0,3}[\"'][^\"']{0,200}?(?:cookie-?_?(?:banner|notice|consent|bar|law|popup|policy-popup|message|hint|info|modal|alert|overlay|disclaimer|dialog|wrapper|warning|container)"
+    r"(?<=[\s\"'])(?:id|class)=[\"'][^\"'<>]{0,200}?(?:cookie-?_?(?:banner|notice|consent|bar|law|popup|policy-popup|message|hint|info|modal|alert|overlay|disclaimer|dialog|wrapper|warning|container)"
     r"|cookies?-?eu|(?:gdpr|dsgvo|rgpd|consent)-?_?(?:banner|notice|bar|popup|modal|cookie|manager|overlay|dialog)|CybotCookiebot|onetrust-|cky-consent|cmplz-|BorlabsCookie|cc-window|cc_banner|usercentrics|iubenda-cs"
     r"|moove_gdpr|tarteaucitron|klaro|termsfeed|privacy-?banner|cookiebar|cookieconsent|cookienotice|cookie_?law|js-cookie-|eupopup)",
     re.IGNORECASE,
@@ -61,16 +61,47 @@ _FEED_TYPES: Final = frozenset(
 )
 
 
+_COPYRIGHT_WORDS: Final = (
+    "©",
+    "(c)",
+    "copyright",
+    "rights reserved",
+    "rechte vorbehalten",
+    "droits réservés",
+    "derechos reservados",
+    "diritti riservati",
+)
+_CONSENT_WORDS: Final = (
+    "cookie", "consent", "gdpr", "dsgvo", "rgpd", "onetrust", "cky-", "cmplz-", "cc-window", "cc_banner", "usercentrics", "iubenda", "tarteaucitron",
+    "klaro", "termsfeed", "privacy-banner", "eupopup", "cybot", "borlabs",
+)  # fmt: skip
+
+
 def read_copyright_year(document: Document) -> int | None:
     """The newest year next to a copyright sign; the end of a range counts."""
     years = []
-    for match in _COPYRIGHT.finditer(document.text):
-        first, last = match[1] or match[3], match[2] or match[4]
-        year = int(last if last and len(last) == 4 else f"{first[:2]}{last}" if last else first)
-        years.append(max(year, int(first)))
+    text = document.text
+    for start in places_of(document.lower_text, _COPYRIGHT_WORDS):
+        for match in _COPYRIGHT.finditer(text[max(0, start - 60) : start + 120]):
+            first, last = match[1] or match[3], match[2] or match[4]
+            year = int(last if last and len(last) == 4 else f"{first[:2]}{last}" if last else first)
+            years.append(max(year, int(first)))
     if not years and (line := document.meta_line("copyright", "dcterms.rights", "rights")):
         years = [int(year) for year in re.findall(r"(?<!\d)(?:19[89]|20[0-4])\d(?!\d)", line)]
     return max(years, default=None)
+
+
+def places_of(text: str, words: tuple[str, ...], limit: int = 50) -> list[int]:
+    """Where any of the words stands, up to ``limit`` places for each: the last ones, footers come last."""
+    places = []
+    for word in words:
+        position = text.rfind(word)
+        for _ in range(limit):
+            if position < 0:
+                break
+            places.append(position)
+            position = text.rfind(word, 0, position)
+    return places
 
 
 def has_cookie_notice(document: Document) -> bool:
@@ -78,11 +109,21 @@ def has_cookie_notice(document: Document) -> bool:
     assets = "\n".join(asset_urls(document)).lower()
     if any(mark in assets for mark in _CONSENT_ASSETS):
         return True
-    if _CONSENT_MARKUP.search(document.markup.html) or _CONSENT_TEXT.search(document.text):
+    lower_html = document.markup.html.lower()
+    if any(word in lower_html for word in _CONSENT_WORDS) and _CONSENT_MARKUP.search(lower_html):
         return True
-    return any(_CONSENT_CODE.search(text) for text in document.inline_scripts)
+    text = document.lower_text
+    for start in places_of(text, ("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler"), 30):
+        if _CONSENT_TEXT.search(text[max(0, start - 60) : start + 60]):
+            return True
+    return any(
+        _CONSENT_CODE.search(script)
+        for script in document.inline_scripts
+        if any(word in script for word in _CODE_WORDS)
+    )
 
 
+_CODE_WORDS: Final = ("ookie", "_iub", "klaro", "Optanon", "tarteaucitron", "__tcfapi", "didomi", "usercentrics", "cmp")
 _CONSENT_CODE = re.compile(
     r"cookieconsent\.initialise|window\.cookieconsent|CookieConsent\.run|_iub\.csConfiguration|klaroConfig|OptanonWrapper|tarteaucitron\.init|cookieNotice|__tcfapi|didomiConfig|usercentrics|cmp_id|window\.__cmp"
 )

@@ -23,12 +23,12 @@ MAX_PHONES = 40
 MAX_CANDIDATES = 300
 MAX_NUMBER_CHARACTERS = 60
 
-_NUMBER = re.compile(
-    r"(?<![\w.,/:=#@$€£¥%*&-])(?:\+|\(\+?|＋)?[\(\[]?\d(?:[\s().\[\]/\-‐-―−·•]{0,3}\d){5,17}(?![\w@%$€£]|[.,]\d)"
-)
-_RUN_ON_NUMBER = re.compile(
-    r"(?<=[A-Za-z:.])(?<!\d)(?:\+|\(\+?)?[\(\[]?\d(?:[\s().\[\]/\-‐-―−·•]{0,3}\d){6,17}(?![\w@%$€£]|[.,]\d)"
-)
+#: A run that a number can stand in; what may stand around it is checked afterwards, because a run is found faster so.
+_RUN = re.compile(r"[+(＋\[\d][\d\s().\[\]/\-‐-―−·•]{5,60}")
+_NUMBER = re.compile(r"(?:\+|\(\+?|＋)?\s?[(\[]?\d(?:[\s().\[\]/\-‐-―−·•]{0,3}\d){5,17}")
+_NOT_BEFORE = re.compile(r"[\w.,/:=#@$€£¥%*&-]\Z")
+_RUN_ON_BEFORE = re.compile(r"[A-Za-zÀ-ÿ:.]\Z")
+_NOT_BEHIND = re.compile(r"[\w@%$€£]|[.,]\d")
 _TOLL_FREE_WORD = re.compile(
     r"(?<![\w-])(?:1[-. ])?\(?8(?:00|33|44|55|66|77|88)\)?[-. ][A-Z0-9]{3,7}(?:-?[A-Z0-9]{2,5}){0,2}(?![\w-])"
 )
@@ -151,24 +151,41 @@ def _whatsapp(document: Document) -> Iterator[str]:
 def text_candidates(text: str) -> Iterator[Candidate]:
     """The runs of digits in a text that could be telephone numbers, each with its label."""
     seen: set[tuple[str, bool]] = set()
-    for pattern in (_NUMBER, _RUN_ON_NUMBER):
-        for count, match in enumerate(pattern.finditer(text)):
-            if count > MAX_CANDIDATES:
+    for start, number in _runs(text):
+        before, label = _label(text, start)
+        is_glued = _NOT_BEFORE.search(text[max(0, start - 1) : start]) is not None
+        if is_glued and not (
+            _RUN_ON_BEFORE.search(before) and (_last(_PHONE_LABEL, label) >= 0 or _last(_FAX_LABEL, label) >= 0)
+        ):
+            continue
+        candidate = _candidate(number, before, label)
+        if candidate and (candidate.text, candidate.fax) not in seen:
+            seen.add((candidate.text, candidate.fax))
+            yield candidate
+            if len(seen) >= MAX_CANDIDATES:
                 break
-            number = match[0]
-            if "\n" in number:
-                number = number.partition("\n")[0]
-                if sum(character.isdigit() for character in number) < 6:
-                    continue
-            before, label = _label(text, match.start())
-            if pattern is _RUN_ON_NUMBER and not (_PHONE_LABEL.search(label) or _FAX_LABEL.search(label)):
-                continue
-            candidate = _candidate(number, before, label)
-            if candidate and (candidate.text, candidate.fax) not in seen:
-                seen.add((candidate.text, candidate.fax))
-                yield candidate
+    if "8" in text:
+        yield from _words_as_numbers(text)
+
+
+def _runs(text: str) -> Iterator[tuple[int, str]]:
+    """Where a number begins, and its text: within one line, with nothing behind it that makes it something else."""
+    for run in _RUN.finditer(text):
+        line_start = run.start()
+        for line in run[0].split("\n"):
+            position = 0
+            while match := _NUMBER.search(line, position):
+                position = match.end()
+                end = line_start + match.end()
+                if not _NOT_BEHIND.match(text, end):
+                    yield line_start + match.start(), match[0]
+            line_start += len(line) + 1
+
+
+def _words_as_numbers(text: str) -> Iterator[Candidate]:
+    """1-800-FLOWERS"""
     for match in _TOLL_FREE_WORD.finditer(text):
-        if not any(character.isdigit() for character in match[0][-4:]) or re.search("[A-Z]{3}", match[0]):
+        if re.search("[A-Z]{3}", match[0]):
             word = phonenumbers.convert_alpha_characters_in_number(match[0])
             yield Candidate(text="+1 " + word.removeprefix("1").lstrip("-. "), before="", labelled=True, fax=False)
 

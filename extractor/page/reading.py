@@ -24,7 +24,7 @@ from extractor.page.regions import likely_regions
 from extractor.page.social import read_social_links
 from extractor.page.structured import Node, json_ld_nodes, markup_nodes
 from extractor.page.text import clean_url
-from extractor.page.wordpress import asset_urls, read_wordpress
+from extractor.page.wordpress import read_wordpress, technology_assets
 from extractor.technologies import Surface, detect
 
 MAX_BODY_BYTES = 6_000_000
@@ -159,12 +159,17 @@ def _read_technologies(facts: PageFacts, document: Document) -> None:
         headers=document.headers,
         cookies=_cookie_names(document.headers.get("set-cookie", "")),
         meta=document.meta,
-        assets="\n".join(asset_urls(document))[:300_000],
-        inline="\n".join(document.inline_scripts)[:600_000],
+        assets="\n".join(technology_assets(document))[:300_000],
+        inline="\n".join(_script_texts(document))[:600_000],
         markup=document.markup.html[:2_000_000],
         comments=document.markup.comments,
     )
     facts.technologies = _read([], detect, surface)
+
+
+def _script_texts(document: Document) -> list[str]:
+    """Code as it stands, and the attributes of every script: the kind of a data block names its maker."""
+    return [*(f"<script{script.attributes}>" for script in document.markup.scripts), *document.inline_scripts]
 
 
 def _cookie_names(header: str) -> list[str]:

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
@@ -73,16 +74,15 @@ _COUNTRY_NAMES: Final = {
 
 #: Marks of a country's addresses in the text: a state with a ZIP code, a postcode, a state with four digits.
 _ADDRESS_MARKS: Final = (
-    ("US", re.compile(
-        r"\b(?:AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC"
-        r"|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY|DC)\.?,?\s{1,2}\d{5}(?:-\d{4})?\b"
+    ("US", re.compile(r"[A-Z]{2}\.?,?\s{1,2}\d{5}(?:-\d{4})?(?!\d)"), frozenset(
+        ["AL", "AK", "AZ", "AR", "CA", "CO", "CT", "FL", "GA", "HI", "ID", "IL", "IN", "IA", "KS", "KY", "LA", "ME", "MD", "MA", "MI", "MN", "MS", "MO", "MT", "NE", "NV", "NH", "NJ", "NM", "NY", "NC", "ND", "OH", "OK", "OR", "PA", "RI", "SC", "SD", "TN", "TX", "UT", "VT", "VA", "WA", "WV", "WI", "WY", "DC"]
     )),
-    ("CA", re.compile(r"\b(?:AB|BC|MB|NB|NL|NS|ON|PE|QC|SK|YT)\s{0,2},?\s{0,2}[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?\d[A-Z]\d\b")),
-    ("GB", re.compile(r"\b(?:[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2})\b")),
-    ("AU", re.compile(r"\b(?:NSW|VIC|QLD|WA|SA|TAS|ACT|NT)\s{1,2}\d{4}\b")),
-    ("IE", re.compile(r"\b[AC-FHKNPRTV-Y]\d[\dW]\s?[\dAC-FHKNPRTV-Y]{4}\b")),
+    ("CA", re.compile(r"[A-Z]{2}\s{0,2},?\s{0,2}[ABCEGHJ-NPRSTVXY]\d[A-Z]\s?\d[A-Z]\d(?!\w)"), frozenset(["AB", "BC", "MB", "NB", "NL", "NS", "ON", "PE", "QC", "SK", "YT"])),
+    ("GB", re.compile(r"[A-Z]{1,2}\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}(?!\w)"), None),
+    ("AU", re.compile(r"(?:NSW|VIC|QLD|TAS|ACT)\s{1,2}\d{4}(?!\d)"), None),
+    ("IE", re.compile(r"[AC-FHKNPRTV-Y]\d[\dW]\s[\dAC-FHKNPRTV-Y]{4}(?!\w)"), None),
 )  # fmt: skip
-_NORTH_AMERICAN = re.compile(r"(?<!\d)(?:\(\d{3}\)\s?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)")
+_NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)\s?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)")
 _LANGUAGE_REGION = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{4})?-([A-Z]{2})$")
 MAX_REGIONS = 4
 
@@ -96,9 +96,7 @@ def likely_regions(
         weights[region] += weight
     for code, count in Counter(calling_codes).items():
         weights[phonenumbers.region_code_for_country_code(code)] += 25 + min(count, 5)
-    for region, mark in _ADDRESS_MARKS:
-        if mark.search(document.text):
-            weights[region] += 20
+    weights.update(dict.fromkeys(_regions_of_addresses(document.text), 20))
     if not weights.keys() & {"US", "CA"} and _NORTH_AMERICAN.search(document.text):
         weights["US"] += 8
     regions = [region for region, _ in weights.most_common() if region in phonenumbers.SUPPORTED_REGIONS]
@@ -116,6 +114,15 @@ def _declared(document: Document, languages: list[str], nodes: list[Node]) -> It
             yield found[1], 15
         if region := _LANGUAGE_REGIONS.get(language.partition("-")[0]):
             yield region, 10 if "-" not in language else 4
+
+
+def _regions_of_addresses(text: str) -> Iterable[str]:
+    for region, mark, states in _ADDRESS_MARKS:
+        for match in itertools.islice(mark.finditer(text), 200):
+            is_word_before = text[max(0, match.start() - 1) : match.start()].isalnum()
+            if not is_word_before and (states is None or match[0][:2] in states):
+                yield region
+                break
 
 
 def region_of_host(host: str) -> str | None:

@@ -86,6 +86,7 @@ def asset_urls(document: Document) -> list[str]:
     cached: list[str] | None = document.__dict__.get("_asset_urls")
     if cached is None:
         urls = list(document.script_sources)
+        images: set[str] = set()
         for relations, attributes in document.link_elements:
             if relations & _LOADING and (url := document.absolute(attributes.get("href"))):
                 urls.append(url)
@@ -100,8 +101,28 @@ def asset_urls(document: Document) -> list[str]:
                     and (url := document.absolute(value))
                 ):
                     urls.append(url)
+                    if node.tag != "iframe":
+                        images.add(url)
+        document.__dict__["_image_urls"] = images
         cached = document.__dict__["_asset_urls"] = urls
     return cached
+
+
+def technology_assets(document: Document) -> list[str]:
+    """The addresses the page loads, images of other sites cut to their host and first segment.
+
+    A picture borrowed from a site says nothing about the borrower, but the host of a picture service does.
+    """
+    asset_urls(document)
+    images: set[str] = document.__dict__["_image_urls"]
+    return [
+        _without_path(url) if url in images and registrable(host_of(url)) != document.site else url
+        for url in asset_urls(document)
+    ]
+
+
+def _without_path(url: str) -> str:
+    return "/".join(url.split("/", 4)[:4]) + ("/" if url.count("/") > 3 else "")
 
 
 _LOADING = frozenset(
