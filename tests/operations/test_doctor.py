@@ -1,0 +1,339 @@
+"""Each link of the chain is broken in turn on a real Postgres, and doctor names it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any
+from uuid import uuid4
+
+import psycopg
+import pytest
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from pydantic import SecretStr
+
+from app.database import Database
+from app.doctor import Check, Patient, Report, examine, readiness
+from app.doctor.chain import CHAIN
+from app.settings import DEFAULT_TENANT_ID, Settings
+from domain_queue import Fail, Job, Submission, Worker, WorkerConfig, submit, workers_alive
+
+Connection = psycopg.AsyncConnection[Any]
+
+
+def settings_for(conninfo: str, **more: Any) -> Settings:
+    return Settings(_env_file=None, database_url=SecretStr(conninfo), **more)
+
+
+async def run_doctor(
+    settings: Settings | None, *, environ: dict[str, str] | None = None, only: Sequence[str] | None = None
+) -> dict[str, Check]:
+    """The whole chain, or the named checks and what they need."""
+    wanted = {step.name for step in CHAIN if only is None or step.name in only}
+    wanted |= {name for step in CHAIN if step.name in wanted for name in step.needs}
+    patient = Patient(settings=settings, environ=environ or {}, public_name="nowhere.invalid")
+    report = await examine(patient, [step for step in CHAIN if step.name in wanted])
+    return {check.name: check for check in report.checks}
+
+
+def assert_broken(checks: dict[str, Check], name: str, *words: str) -> None:
+    check = checks[name]
+    assert not check.ok, check
+    assert not check.was_skipped, check
+    for word in words:
+        assert word in check.seen + " " + (check.advice or ""), check
+    assert check.advice
+
+
+@asynccontextmanager
+async def working(conninfo: str, *, concurrency: int = 4, handler: Any = None) -> AsyncIterator[Worker]:
+    """A queue worker of this process that refuses what it is given, as the real one refuses the probe's name."""
+
+    async def refuse(job: Job) -> None:
+        raise Fail("special_use_name", "not a public name")
+
+    config = WorkerConfig(conninfo=conninfo, name="test worker", concurrency=concurrency, lease_seconds=4)
+    worker, stop = Worker(config, handler or refuse), asyncio.Event()
+    running = asyncio.create_task(worker.run(stop))
+    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as conn:
+        while not await workers_alive(conn):
+            assert not running.done(), running.result()
+            await asyncio.sleep(0.01)
+    try:
+        yield worker
+    finally:
+        stop.set()
+        await running
+
+
+async def test_a_healthy_chain_has_no_broken_link_and_leaves_nothing_behind(database: str, conn: Connection) -> None:
+    async with working(database):
+        checks = await run_doctor(settings_for(database))
+    assert [name for name, check in checks.items() if not check.ok] == []
+    assert list(checks) == [step.name for step in CHAIN]
+    assert "ended and removed" in checks["round_trip"].seen
+    left = await (
+        await conn.execute("SELECT (SELECT count(*) FROM domains), (SELECT count(*) FROM tenants)")
+    ).fetchone()
+    assert left == (0, 1)
+
+
+async def test_the_probe_disturbs_no_work_that_waits(database: str, conn: Connection) -> None:
+    async with working(database, concurrency=1):
+        pass
+    [job] = await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+    await run_doctor(settings_for(database))
+    row = await (await conn.execute("SELECT id, status::text, attempt, claim_token FROM domains")).fetchall()
+    assert row == [(job.id, "pending", 0, 0)]
+
+
+async def test_a_misspelled_variable_is_named_with_the_right_one() -> None:
+    checks = await run_doctor(Settings(_env_file=None), environ={"DATABSE_URL": "postgresql://x"}, only=["settings"])
+    assert_broken(checks, "settings", "DATABSE_URL", "DATABASE_URL")
+
+
+async def test_an_unknown_variable_of_ours_beside_good_ones_is_a_warning() -> None:
+    environ = {"SCRAPER_API_REGION": "eu", "PATH": "/bin"}
+    check = (await run_doctor(Settings(_env_file=None), environ=environ, only=["settings"]))["settings"]
+    assert check.ok
+    assert "SCRAPER_API_REGION" in check.seen
+    assert check.advice
+
+
+async def test_development_on_all_interfaces_is_a_contradiction(database: str) -> None:
+    checks = await run_doctor(settings_for(database, environment="development", host="0.0.0.0"), only=["dsn"])
+    assert_broken(checks, "settings", "0.0.0.0", "ENVIRONMENT")
+    assert checks["dsn"].seen == "skipped: needs settings"
+
+
+async def test_a_paid_key_without_a_tier_or_a_budget_is_named_and_the_key_never_shown(database: str) -> None:
+    settings = settings_for(database, scraper_api_key=SecretStr("sesame-key"))
+    checks = await run_doctor(settings, only=["fetch_ladder"])
+    assert_broken(checks, "fetch_ladder", "SCRAPER_API_MAX_TIER")
+    assert "sesame-key" not in json.dumps([check.model_dump() for check in checks.values()])
+
+
+async def test_a_connection_string_that_nobody_can_read_is_named_without_being_shown() -> None:
+    checks = await run_doctor(settings_for("mysql://me:sesame@host/db"))
+    assert_broken(checks, "dsn", "postgresql://")
+    assert "sesame" not in json.dumps([check.model_dump() for check in checks.values()])
+    assert checks["connect"].seen == "skipped: needs dsn"
+
+
+async def test_a_drivers_dsn_is_understood_and_said(database: str) -> None:
+    given = {key: str(value) for key, value in conninfo_to_dict(database).items()}
+    url = f"postgresql+asyncpg://{given['user']}@/{given['dbname']}?host={given['host']}&raw_sql=true&no_prepare=true"
+    if "password" in given:
+        url = url.replace("@/", f":{given['password']}@/") + f"&port={given['port']}"
+    checks = await run_doctor(settings_for(url), only=["prepared_statements"])
+    assert checks["dsn"].ok
+    assert "+asyncpg" in checks["dsn"].seen
+    assert "raw_sql is ignored" in checks["dsn"].seen
+    assert checks["prepared_statements"].seen.startswith("off")
+
+
+async def test_a_server_that_does_not_run_is_named_and_what_needs_it_is_skipped() -> None:
+    checks = await run_doctor(settings_for("postgresql://me@127.0.0.1:1/db"))
+    assert_broken(checks, "connect", "start Postgres")
+    assert checks["round_trip"].seen == "skipped: needs connect"
+    assert checks["migrations"].seen == "skipped: needs connect"
+    assert checks["extractor"].ok
+
+
+async def test_a_database_that_does_not_exist_is_named(database: str) -> None:
+    checks = await run_doctor(settings_for(make_conninfo(database, dbname="no_such_database")), only=["connect"])
+    assert_broken(checks, "connect", "no_such_database", "create")
+
+
+async def test_migrations_that_were_not_applied_are_named(empty_database: str) -> None:
+    checks = await run_doctor(settings_for(empty_database))
+    assert_broken(checks, "migrations", "0001_domain_queue", "scrapersky migrate")
+    assert checks["workers"].seen == "skipped: needs migrations"
+
+
+async def test_a_migration_that_was_edited_afterwards_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("UPDATE schema_migrations SET sha256 = 'another' WHERE number = 2")
+    assert_broken(await run_doctor(settings_for(database), only=["migrations"]), "migrations", "0002_access", "edited")
+
+
+async def test_a_database_newer_than_the_program_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("INSERT INTO schema_migrations (number, name, sha256) VALUES (999, 'future', '')")
+    assert_broken(await run_doctor(settings_for(database), only=["migrations"]), "migrations", "0999_future", "newer")
+
+
+async def test_a_status_word_that_was_renamed_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("ALTER TYPE domain_status RENAME VALUE 'error' TO 'failed'")
+    checks = await run_doctor(settings_for(database))
+    assert_broken(checks, "schema", "failed", "error")
+    assert checks["round_trip"].seen == "skipped: needs schema"
+
+
+async def test_a_column_of_another_type_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("ALTER TABLE domains ALTER COLUMN error_code TYPE varchar(50)")
+    assert_broken(await run_doctor(settings_for(database), only=["schema"]), "schema", "error_code", "should be text")
+
+
+async def test_a_missing_claim_index_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("DROP INDEX domains_claim_idx")
+    assert_broken(await run_doctor(settings_for(database), only=["schema"]), "schema", "domains_claim_idx")
+
+
+async def test_row_level_security_that_was_switched_off_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("ALTER TABLE domains DISABLE ROW LEVEL SECURITY")
+    checks = await run_doctor(settings_for(database), only=["row_level_security"])
+    assert_broken(checks, "row_level_security", "domains", "ENABLE ROW LEVEL SECURITY")
+
+
+async def test_a_policy_that_shows_every_row_is_found_by_trying(database: str, conn: Connection) -> None:
+    await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+    await conn.execute("CREATE POLICY everybody ON domains FOR SELECT TO scrapersky_tenant USING (true)")
+    checks = await run_doctor(settings_for(database), only=["row_level_security"])
+    assert_broken(checks, "row_level_security", "sees rows of others")
+
+
+async def test_an_account_that_may_not_become_the_tenants_role_is_named(database: str, conn: Connection) -> None:
+    name = f"stranger_{uuid4().hex[:8]}"
+    await conn.execute(sql.SQL("CREATE ROLE {} LOGIN PASSWORD 'stranger'").format(sql.Identifier(name)))
+    try:
+        stranger = make_conninfo(database, user=name, password="stranger")
+        assert_broken(await run_doctor(settings_for(stranger), only=["roles"]), "roles", name, "GRANT")
+    finally:
+        await conn.execute(sql.SQL("DROP ROLE {}").format(sql.Identifier(name)))
+
+
+async def test_a_database_that_was_made_read_only_is_named(database: str, conn: Connection) -> None:
+    name = sql.Identifier(str(conninfo_to_dict(database)["dbname"]))
+    await conn.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    checks = await run_doctor(settings_for(database))
+    assert_broken(checks, "server_version", "read-only", "disk")
+
+
+async def test_a_disabled_trigger_is_named(database: str, conn: Connection) -> None:
+    await conn.execute("ALTER TABLE domains DISABLE TRIGGER domains_pending_insert")
+    checks = await run_doctor(settings_for(database), only=["notify_trigger", "listen"])
+    assert_broken(checks, "notify_trigger", "domains_pending_insert", "ENABLE TRIGGER")
+
+
+async def test_a_trigger_that_no_longer_notifies_is_found_by_trying(database: str, conn: Connection) -> None:
+    await conn.execute(
+        "CREATE OR REPLACE FUNCTION notify_domains_pending() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN RETURN NULL; END $$"
+    )
+    checks = await run_doctor(settings_for(database), only=["notify_trigger", "listen"])
+    assert_broken(checks, "notify_trigger", "sent no notification")
+
+
+async def test_no_worker_is_named_as_the_reason_why_a_row_waits(database: str, conn: Connection) -> None:
+    await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+    checks = await run_doctor(settings_for(database))
+    assert_broken(checks, "workers", "none alive", "worker run")
+    assert_broken(checks, "oldest_pending", "a.example", "no worker")
+    assert checks["round_trip"].seen == "skipped: needs workers"
+
+
+async def test_a_row_that_waits_for_its_retry_is_no_fault_and_says_when(database: str, conn: Connection) -> None:
+    await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+    await conn.execute("UPDATE domains SET available_at = now() + interval '90 seconds'")
+    check = (await run_doctor(settings_for(database), only=["oldest_pending"]))["oldest_pending"]
+    assert check.ok
+    assert "wait for their time, the next in 8" in check.seen or "the next in 90" in check.seen
+
+
+async def test_workers_whose_every_place_is_taken_are_named_as_the_reason(database: str, conn: Connection) -> None:
+    may_end = asyncio.Event()
+
+    async def hold(job: Job) -> None:
+        await may_end.wait()
+
+    domains = [Submission(domain=f"{letter}.example") for letter in "abc"]
+    async with working(database, concurrency=1, handler=hold):
+        await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=domains)
+        while not await _value(conn, "SELECT coalesce(max(in_flight), 0) FROM workers"):
+            await asyncio.sleep(0.05)
+        checks = await run_doctor(settings_for(database), only=["oldest_pending", "round_trip"])
+        may_end.set()
+    assert "every place of every worker is busy" in checks["oldest_pending"].seen
+    assert "every place of every worker is busy" in checks["round_trip"].seen
+    assert await _value(conn, "SELECT count(*) FROM tenants WHERE name = 'doctor-probe'") == 0
+
+
+async def test_rows_whose_worker_is_gone_are_named_when_nobody_takes_them_back(database: str, conn: Connection) -> None:
+    await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+    await conn.execute(
+        "UPDATE domains SET status = 'processing', worker_id = gen_random_uuid(), "
+        "claimed_at = now() - interval '1 hour', claim_token = claim_token + 1"
+    )
+    assert_broken(await run_doctor(settings_for(database), only=["stuck_rows"]), "stuck_rows", "a.example", "60 min")
+
+
+async def test_whoever_holds_back_vacuum_is_named(database: str) -> None:
+    holder = make_conninfo(database, application_name="somebody's report")
+    async with await psycopg.AsyncConnection.connect(holder) as other:
+        await other.execute("SELECT count(*) FROM domains")
+        check = (await run_doctor(settings_for(database), only=["vacuum_horizon"]))["vacuum_horizon"]
+    assert "somebody's report" in check.seen
+    assert "idle in transaction" in check.seen
+
+
+async def test_no_way_out_is_a_warning_that_says_so(database: str) -> None:
+    checks = await run_doctor(settings_for(database), only=["dns", "outward_fetch"])
+    for name in ("dns", "outward_fetch"):
+        assert checks[name].ok
+        assert checks[name].seen.startswith("offline")
+        assert checks[name].advice
+
+
+async def test_the_fast_part_tells_the_same_for_probes_and_pages(database: str, conn: Connection) -> None:
+    async with Database(settings_for(database), name="test") as pool:
+        before = await readiness(pool)
+        async with working(database):
+            during = await readiness(pool)
+        await conn.execute("ALTER TABLE workers RENAME TO labourers")
+        without_a_table = await readiness(pool)
+    assert [(check.name, check.ok) for check in before] == [
+        ("database", True),
+        ("migrations", True),
+        ("worker", False),
+        ("oldest_pending", True),
+    ]
+    assert all(check.ok for check in during)
+    assert [check.name for check in without_a_table] == [check.name for check in before]
+    assert without_a_table[-1].was_skipped
+
+
+async def _value(conn: Connection, query: str) -> Any:
+    row = await (await conn.execute(query)).fetchone()
+    assert row is not None
+    return row[0]
+
+
+def doctor_process(**variables: str) -> subprocess.CompletedProcess[str]:
+    environ = {key: value for key, value in os.environ.items() if not key.startswith("SCRAPERSKY_")}
+    command = [sys.executable, "-m", "app.cli", "doctor", "--json"]
+    return subprocess.run(command, env=environ | variables, capture_output=True, text=True, timeout=60)
+
+
+def test_the_command_prints_the_document_and_exits_by_the_verdict(database: str) -> None:
+    done = doctor_process(DATABASE_URL=database)
+    document = json.loads(done.stdout)
+    assert done.returncode == 1
+    assert set(document) == {"checks"}
+    assert set(document["checks"][0]) == {"name", "ok", "seen", "advice", "ms"}
+    assert [check.name for check in Report.model_validate(document).checks] == [step.name for step in CHAIN]
+    assert [check["name"] for check in document["checks"] if not check["ok"]] == ["workers", "round_trip"]
+
+
+@pytest.mark.parametrize("variables", [{"WORKER_CONCURRENCY": "many"}, {"DB_MIN_POOL_SIZE": "50"}])
+def test_a_value_that_a_variable_cannot_have_is_named_and_nothing_breaks(variables: dict[str, str]) -> None:
+    done = doctor_process(DATABASE_URL="postgresql://me@127.0.0.1:1/db", **variables)
+    [settings, *others] = json.loads(done.stdout)["checks"]
+    assert done.returncode == 1
+    assert next(iter(variables)) in settings["seen"]
+    assert "Traceback" not in done.stderr
+    assert all(check["seen"] == "skipped: needs settings" for check in others if check["name"] in ("dsn", "connect"))
