@@ -4,7 +4,6 @@ import asyncio
 import random
 from uuid import UUID
 
-import psycopg
 import pytest
 
 from domain_queue.slots import Slots
@@ -113,11 +112,10 @@ async def test_a_slot_that_cannot_be_freed_now_is_freed_later(database: str, con
         [claim] = await claim_some(link, worker_id=worker_id)
         slots = Slots(link, rng=random.Random(0))
         async with slots.hold("a", 1, worker_id=worker_id, claim=claim):
-            async with await psycopg.AsyncConnection.connect(database, autocommit=True) as other:
-                await other.execute(
-                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-                    " WHERE application_name = 'test' AND datname = current_database()"
-                )
+            await conn.execute(
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+                " WHERE application_name = 'test' AND datname = current_database()"
+            )
         await slots.free_unfreed()
 
     assert await _slots_taken(conn) == 0
