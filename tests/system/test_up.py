@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import shutil
 import signal
@@ -33,10 +34,11 @@ def own_environment(folder: Path, sites: Running) -> dict[str, str]:
     return {**sites.environment, "SCRAPERSKY_DATA_DIR": str(folder)}
 
 
-def client_of(process: Process) -> httpx.Client:
-    client = httpx.Client(base_url=web_address(process))
-    wait_for(lambda: answers(client), what="the web process")
-    return client
+@contextlib.contextmanager
+def client_of(process: Process) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=web_address(process)) as client:
+        wait_for(lambda: answers(client), what="the web process")
+        yield client
 
 
 def is_up(folder: Path) -> bool:
@@ -82,9 +84,11 @@ def test_after_kill_9_the_children_go_the_rows_stay_and_the_next_up_serves_them(
 
 def test_a_second_up_and_commands_share_the_running_server_and_say_so(own_environment: dict[str, str]) -> None:
     with running("up", "--port", "0", "--workers", "0", environment=own_environment) as first:
-        client_of(first).close()
+        with client_of(first):
+            pass
         with running("up", "--port", "0", "--workers", "0", environment=own_environment) as second:
-            client_of(second).close()
+            with client_of(second):
+                pass
             said = second.output
         listed = scrapersky("migrate", environment=own_environment)
 
