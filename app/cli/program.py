@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import access, doctor, domains, extract, inspect, run, scan, top
+from app.cli import access, doctor, domains, extract, inspect, run, scan, top, trace
 
 program = typer.Typer(
     name="scrapersky",
@@ -49,5 +49,6 @@ program.add_typer(domains.commands, name="domains")
 program.command("inspect")(inspect.inspect)
 program.command("top")(top.top)
 program.command("doctor")(doctor.doctor)
+program.command("trace")(trace.trace)
 program.add_typer(access.token_commands, name="token")
 program.add_typer(access.tenant_commands, name="tenant")

@@ -7,8 +7,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Sequence
 from typing import Any
 from uuid import uuid4
 
@@ -22,7 +21,8 @@ from app.database import Database
 from app.doctor import Check, Patient, Report, examine, readiness
 from app.doctor.chain import CHAIN
 from app.settings import DEFAULT_TENANT_ID, Settings
-from domain_queue import Fail, Job, Submission, Worker, WorkerConfig, submit, workers_alive
+from domain_queue import Job, Submission, submit
+from tests.support.queue_workers import working
 
 Connection = psycopg.AsyncConnection[Any]
 
@@ -49,27 +49,6 @@ def assert_broken(checks: dict[str, Check], name: str, *words: str) -> None:
     for word in words:
         assert word in check.seen + " " + (check.advice or ""), check
     assert check.advice
-
-
-@asynccontextmanager
-async def working(conninfo: str, *, concurrency: int = 4, handler: Any = None) -> AsyncIterator[Worker]:
-    """A queue worker of this process that refuses what it is given, as the real one refuses the probe's name."""
-
-    async def refuse(job: Job) -> None:
-        raise Fail("special_use_name", "not a public name")
-
-    config = WorkerConfig(conninfo=conninfo, name="test worker", concurrency=concurrency, lease_seconds=4)
-    worker, stop = Worker(config, handler or refuse), asyncio.Event()
-    running = asyncio.create_task(worker.run(stop))
-    async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as conn:
-        while not await workers_alive(conn):
-            assert not running.done(), running.result()
-            await asyncio.sleep(0.01)
-    try:
-        yield worker
-    finally:
-        stop.set()
-        await running
 
 
 async def test_a_healthy_chain_has_no_broken_link_and_leaves_nothing_behind(database: str, conn: Connection) -> None:
@@ -252,7 +231,7 @@ async def test_workers_whose_every_place_is_taken_are_named_as_the_reason(databa
         await may_end.wait()
 
     domains = [Submission(domain=f"{letter}.example") for letter in "abc"]
-    async with working(database, concurrency=1, handler=hold):
+    async with working(database, hold, concurrency=1):
         await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=domains)
         while not await _value(conn, "SELECT coalesce(max(in_flight), 0) FROM workers"):
             await asyncio.sleep(0.05)
