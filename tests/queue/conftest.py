@@ -1,12 +1,14 @@
-"""The queue's tests share one database in each process and empty it before each test, which is faster than a new one."""
+"""The queue's tests share one database in each process, emptied before each test: faster than a new one."""
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 
 import psycopg
 import pytest
+import structlog
 from psycopg import sql
 from psycopg.conninfo import make_conninfo
 
@@ -43,3 +45,11 @@ def database(queue_database: str) -> str:
         conn.execute(EMPTY)
         conn.execute("INSERT INTO tenants (id, name) VALUES (%s, 'default')", (TENANT,))
     return queue_database
+
+
+@pytest.fixture(autouse=True)
+def quiet_log() -> Iterator[None]:
+    """Only what is worth a warning is printed with a test that fails."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.WARNING))
+    yield
+    structlog.reset_defaults()

@@ -387,8 +387,9 @@ async def test_an_address_is_not_hit_by_more_than_its_limit_over_several_workers
 async def test_an_idle_worker_costs_at_most_one_transaction_a_second(database: str, conn: Conn) -> None:
     async def transactions() -> int:
         cur = await conn.execute(
-            "SELECT xact_commit + xact_rollback, (SELECT count(*) FROM pg_stat_activity WHERE application_name LIKE 'test %'"
-            " OR application_name = 'listen') FROM pg_stat_database WHERE datname = current_database()"
+            "SELECT xact_commit + xact_rollback, (SELECT count(*) FROM pg_stat_activity"
+            "   WHERE application_name LIKE 'test %' OR application_name = 'listen')"
+            " FROM pg_stat_database WHERE datname = current_database()"
         )
         [(number, connections)] = await cur.fetchall()
         return number if connections == 0 else 0  # a session reports all it did only when it ends
