@@ -187,10 +187,10 @@ async def read_domain(conn: Connection, domain_id: UUID) -> dict[str, Any] | Non
 
 SET_RESCAN = """
     UPDATE domains
-    SET rescan_every = %(rescan_every)s,
+    SET rescan_every = %(rescan_every)s::interval,
         available_at = CASE
-            WHEN status = 'completed' AND %(rescan_every)s IS NOT NULL
-            THEN coalesce(completed_at, now()) + %(rescan_every)s
+            WHEN status = 'completed' AND %(rescan_every)s::interval IS NOT NULL
+            THEN coalesce(completed_at, now()) + %(rescan_every)s::interval
             ELSE available_at
         END,
         updated_at   = now()
