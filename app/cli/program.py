@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from app.cli import access, doctor, domains, extract, inspect, run, scan, top, trace
+from app.cli import access, doctor, domains, extract, inspect, prune, run, scan, top, trace
 
 program = typer.Typer(
     name="scrapersky",
@@ -50,5 +50,6 @@ program.command("inspect")(inspect.inspect)
 program.command("top")(top.top)
 program.command("doctor")(doctor.doctor)
 program.command("trace")(trace.trace)
+program.command("prune")(prune.prune)
 program.add_typer(access.token_commands, name="token")
 program.add_typer(access.tenant_commands, name="tenant")

@@ -1,0 +1,205 @@
+"""Removes what has been over for long: small transactions, never a row that somebody holds, never one that is queued.
+
+A finished domain goes with everything that belongs to it: its result, its changes, its places in batches, its
+callbacks. Domains that are stored only, queued, in work, or to be scanned again are kept whatever their age.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from datetime import timedelta
+from typing import LiteralString
+from uuid import UUID
+
+from pydantic import BaseModel, Field
+
+from app.database import Database
+
+#: Rows looked at in one transaction.
+WINDOW_ROWS = 2_000
+#: Answers to repeated submits are kept a day, workers that ended as well, whatever age was asked for.
+SHORTEST_AGE = timedelta(days=1)
+NIL = UUID(int=0)
+
+
+class Pruned(BaseModel):
+    """How many rows of each kind were removed, or would be."""
+
+    domains: int = Field(default=0, description="Finished domains, with their results.")
+    domain_changes: int = Field(default=0, description="Changes of domains that are kept.")
+    webhook_deliveries: int = Field(
+        default=0, description="Callbacks that ended, of domains and batches that are kept."
+    )
+    batches: int = Field(default=0, description="Batches none of whose domains is left.")
+    idempotency_keys: int = Field(default=0, description="Answers to repeated submits, older than a day.")
+    workers: int = Field(default=0, description="Workers that ended more than a day ago and hold nothing.")
+
+
+# A window of the primary key after another, so that the whole takes one pass whatever is kept. SKIP LOCKED leaves a
+# row that is being submitted again; what is locked here cannot be, until it is gone.
+DELETE_DOMAINS = """
+    WITH seen AS MATERIALIZED (
+        SELECT id, status, completed_at, rescan_every
+        FROM domains
+        WHERE id > %(after)s
+        ORDER BY id
+        LIMIT %(rows)s
+    ), chosen AS MATERIALIZED (
+        SELECT d.id
+        FROM domains AS d
+        WHERE d.id IN (
+                SELECT id
+                FROM seen
+                WHERE status IN ('completed', 'error', 'cancelled') AND completed_at < now() - %(age)s
+                  AND rescan_every IS NULL
+            )
+          AND d.status IN ('completed', 'error', 'cancelled')
+        FOR UPDATE SKIP LOCKED
+    ), deleted AS (
+        DELETE FROM domains AS d
+        USING chosen
+        WHERE d.id = chosen.id
+        RETURNING d.id
+    )
+    SELECT (SELECT count(*) FROM deleted), (SELECT id FROM seen ORDER BY id DESC LIMIT 1)
+"""
+COUNT_DOMAINS = """
+    SELECT count(*)
+    FROM domains
+    WHERE status IN ('completed', 'error', 'cancelled') AND completed_at < now() - %(age)s AND rescan_every IS NULL
+"""
+
+DELETE_CHANGES = """
+    DELETE FROM domain_changes
+    WHERE id IN (
+        SELECT id FROM domain_changes WHERE changed_at < now() - %(age)s ORDER BY id LIMIT %(rows)s
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+COUNT_CHANGES = "SELECT count(*) FROM domain_changes WHERE changed_at < now() - %(age)s"
+
+DELETE_CALLBACKS = """
+    DELETE FROM webhook_deliveries
+    WHERE id IN (
+        SELECT id FROM webhook_deliveries WHERE finished_at < now() - %(age)s ORDER BY id LIMIT %(rows)s
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+COUNT_CALLBACKS = "SELECT count(*) FROM webhook_deliveries WHERE finished_at < now() - %(age)s"
+
+DELETE_BATCHES = """
+    DELETE FROM batches
+    WHERE id IN (
+        SELECT b.id
+        FROM batches AS b
+        WHERE b.created_at < now() - %(age)s
+          AND NOT EXISTS (SELECT FROM batch_items AS i WHERE i.batch_id = b.id)
+        LIMIT %(rows)s
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+# Also those whose domains the same round would remove.
+COUNT_BATCHES = """
+    SELECT count(*)
+    FROM batches AS b
+    WHERE b.created_at < now() - %(age)s
+      AND NOT EXISTS (
+        SELECT
+        FROM batch_items AS i
+        JOIN domains AS d ON d.id = i.domain_id
+        WHERE i.batch_id = b.id
+          AND NOT (
+            d.status IN ('completed', 'error', 'cancelled') AND d.completed_at < now() - %(age)s
+            AND d.rescan_every IS NULL
+          )
+      )
+"""
+
+DELETE_KEYS = """
+    DELETE FROM idempotency_keys
+    WHERE (tenant_id, key) IN (
+        SELECT tenant_id, key FROM idempotency_keys WHERE created_at < now() - %(short_age)s LIMIT %(rows)s
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+COUNT_KEYS = "SELECT count(*) FROM idempotency_keys WHERE created_at < now() - %(short_age)s"
+
+DELETE_WORKERS = """
+    DELETE FROM workers
+    WHERE id IN (
+        SELECT w.id
+        FROM workers AS w
+        WHERE w.lease_expires_at < now() - %(short_age)s
+          AND NOT EXISTS (SELECT FROM domains AS d WHERE d.status = 'processing' AND d.worker_id = w.id)
+        LIMIT %(rows)s
+        FOR UPDATE SKIP LOCKED
+    )
+"""
+COUNT_WORKERS = """
+    SELECT count(*)
+    FROM workers AS w
+    WHERE w.lease_expires_at < now() - %(short_age)s
+      AND NOT EXISTS (SELECT FROM domains AS d WHERE d.status = 'processing' AND d.worker_id = w.id)
+"""
+
+# In this order: what goes with its domain is not counted again.
+DELETES: tuple[tuple[str, LiteralString], ...] = (
+    ("domain_changes", DELETE_CHANGES),
+    ("webhook_deliveries", DELETE_CALLBACKS),
+    ("batches", DELETE_BATCHES),
+    ("idempotency_keys", DELETE_KEYS),
+    ("workers", DELETE_WORKERS),
+)
+COUNTS: tuple[tuple[str, LiteralString], ...] = (
+    ("domains", COUNT_DOMAINS),
+    ("domain_changes", COUNT_CHANGES),
+    ("webhook_deliveries", COUNT_CALLBACKS),
+    ("batches", COUNT_BATCHES),
+    ("idempotency_keys", COUNT_KEYS),
+    ("workers", COUNT_WORKERS),
+)
+#: A count may read the whole table.
+COUNT_SECONDS = 300.0
+
+
+async def count_prunable(database: Database, age: timedelta) -> Pruned:
+    """What ``prune`` would remove; reads only. Changes and callbacks of domains that would go are counted as well."""
+    found: dict[str, int] = {}
+    async with database.system(statement_seconds=COUNT_SECONDS) as conn:
+        for kind, query in COUNTS:
+            row = await (await conn.execute(query, _params(age))).fetchone()
+            found[kind] = 0 if row is None else int(row[0])
+    return Pruned(**found)
+
+
+async def prune(database: Database, age: timedelta, *, rows: int = WINDOW_ROWS) -> Pruned:
+    """Remove what has been over for longer than ``age``, at most ``rows`` rows in one transaction.
+
+    Safe beside running workers and beside itself; ended half way, it has removed whole rows and can be run again.
+    """
+    removed = {"domains": 0}
+    async for count in _delete_domains(database, age, rows):
+        removed["domains"] += count
+    for kind, statement in DELETES:
+        removed[kind] = 0
+        while count := await _delete(database, statement, age, rows):
+            removed[kind] += count
+    return Pruned(**removed)
+
+
+async def _delete_domains(database: Database, age: timedelta, rows: int) -> AsyncIterator[int]:
+    after: UUID | None = NIL
+    while after is not None:
+        async with database.system() as conn:
+            cur = await conn.execute(DELETE_DOMAINS, {**_params(age), "after": after, "rows": rows})
+            [(count, after)] = await cur.fetchall()
+        yield count
+
+
+async def _delete(database: Database, statement: LiteralString, age: timedelta, rows: int) -> int:
+    async with database.system() as conn:
+        return (await conn.execute(statement, {**_params(age), "rows": rows})).rowcount
+
+
+def _params(age: timedelta) -> dict[str, object]:
+    return {"age": age, "short_age": SHORTEST_AGE}
