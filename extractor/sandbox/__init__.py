@@ -1,5 +1,5 @@
 """Reading pages where it cannot hurt: in child processes that are capped, killed when over, and replaced."""
 
-from extractor.sandbox.pool import PagePool, PageReader, SandboxLimits
+from extractor.sandbox.pool import PageLost, PagePool, PageReader, SandboxLimits, SandboxUnavailable
 
-__all__ = ["PagePool", "PageReader", "SandboxLimits"]
+__all__ = ["PageLost", "PagePool", "PageReader", "SandboxLimits", "SandboxUnavailable"]

@@ -9,11 +9,26 @@ import json
 import socket
 import struct
 from collections.abc import Mapping
+from enum import IntEnum
 from typing import Any
 
 HEADER = struct.Struct("!II")  #: length of the JSON part, length of the bytes part
+#: What the nursery is told: the order and, for KILL, a process number; always as long, so that it needs no framing.
+ORDER = struct.Struct("!II")
 MAX_JSON_BYTES = 16 * 1024 * 1024
 MAX_BODY_BYTES = 128 * 1024 * 1024
+
+
+class Order(IntEnum):
+    """What the nursery is told to do; FORK comes with the child's socket attached."""
+
+    FORK = 1
+    KILL = 2
+
+
+def pack_order(order: Order, pid: int = 0) -> bytes:
+    """One order."""
+    return ORDER.pack(order, pid)
 
 
 def pack(document: Mapping[str, Any], body: bytes = b"") -> bytes:

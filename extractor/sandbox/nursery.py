@@ -1,8 +1,8 @@
 """The process that bears the children: it imports the reader once, then forks a ready child in a millisecond.
 
 Started as ``python -m extractor.sandbox.nursery FD MODULE:FUNCTION LIMIT=NUMBER...``. It has one thread and no event
-loop, so forking is safe. Over the control socket it is sent, each as one datagram: ``fork`` with the child's socket
-attached, or ``kill PID``.
+loop, so forking is safe. Over the control socket it is sent orders: to make a child at the other end of the attached
+socket, or to kill one.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import sys
 from collections.abc import Callable
 
 from extractor.models import PageFacts
-from extractor.sandbox.frames import pack, receive
+from extractor.sandbox.frames import ORDER, Order, pack, receive
 
 ReadPage = Callable[..., PageFacts]
 
@@ -40,14 +40,15 @@ def main() -> None:
     while True:
         _reap(children)
         try:
-            message, descriptors, _, _ = socket.recv_fds(control, 64, 1)
+            message, descriptors, _, _ = socket.recv_fds(control, ORDER.size, 1)
         except TimeoutError:
             continue
-        if not message:
+        if len(message) < ORDER.size:
             break
-        if message == b"fork":
+        order, pid = ORDER.unpack(message)
+        if order == Order.FORK:
             children.add(_fork(control, descriptors[0], read_page, limits))
-        elif (pid := int(message.split()[1])) in children:
+        elif pid in children:
             # Only what was born here and is not reaped yet: a number may belong to somebody else by now.
             os.kill(pid, signal.SIGKILL)
     for pid in children:
@@ -103,7 +104,8 @@ def _serve(connection: socket.socket, read_page: ReadPage, limits: dict[str, int
 
 def _cap(limits: dict[str, int]) -> None:
     size = limits["memory_bytes"] + _address_space()
-    resource.setrlimit(resource.RLIMIT_AS, (size, size))
+    with contextlib.nullcontext() if sys.platform == "linux" else contextlib.suppress(ValueError):
+        resource.setrlimit(resource.RLIMIT_AS, (size, size))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
     resource.setrlimit(resource.RLIMIT_FSIZE, (0, 0))  # it has no business writing files
 

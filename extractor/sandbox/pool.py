@@ -16,10 +16,13 @@ from typing import Protocol, Self
 from pydantic import ValidationError
 
 from extractor.models import PageFacts
-from extractor.sandbox.frames import HEADER, MAX_JSON_BYTES, pack
+from extractor.sandbox.frames import HEADER, MAX_JSON_BYTES, Order, pack, pack_order
 
 #: Module and function that read a page in the child.
 READER = "extractor.page:read_page"
+#: All that a child gets of the environment: the rest has secrets, and a page might take the child over.
+ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
+START_SECONDS = 60.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +35,12 @@ class SandboxLimits:
     pages_per_child: int = 1_000  #: then it is replaced: what a page leaked does not add up for ever
 
 
-class ChildLost(Exception):
-    """The child died, was killed, or sent what is no answer."""
+class PageLost(Exception):
+    """The child died or was killed over this page, or sent what is no answer: nothing is known of it."""
+
+
+class SandboxUnavailable(RuntimeError):
+    """No child could be started. That is the machine's trouble, not the page's."""
 
 
 @dataclass(slots=True)
@@ -50,7 +57,11 @@ class PageReader(Protocol):
     async def read_page(
         self, body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str] | None = None
     ) -> PageFacts:
-        """What the page says. Does not raise."""
+        """What the page says.
+
+        Raises:
+            PageLost: it cost more than it may.
+        """
         ...
 
 
@@ -65,13 +76,11 @@ class PagePool:
     ) -> None:
         self._reader = reader
         self._limits = limits or SandboxLimits()
-        self._size = processes or os.cpu_count() or 1
         self._idle: asyncio.LifoQueue[_Child | None] = asyncio.LifoQueue()
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
-        self._starting = asyncio.Lock()
-        self.lost_children = 0  #: killed or died while they read a page
-        for _ in range(self._size):
+        self.lost_pages = 0  #: pages over which a child was killed or died
+        for _ in range(processes or os.cpu_count() or 1):
             self._idle.put_nowait(None)
 
     async def __aenter__(self) -> Self:
@@ -94,21 +103,23 @@ class PagePool:
     async def read_page(
         self, body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str] | None = None
     ) -> PageFacts:
-        """Return what the page says; ``truncated`` and otherwise empty where reading it went over the limits."""
+        """What the page says, read in a child.
+
+        Raises:
+            PageLost: the page went over the limits. SandboxUnavailable: no child could be started.
+        """
+        message = pack({"url": url, "status": status, "headers": dict(headers or {})}, body)
         child = await self._idle.get()
         keep: _Child | None = None
         try:
-            if child is None:
-                child = await self._new_child()
-            text = await self._ask(child, pack({"url": url, "status": status, "headers": dict(headers or {})}, body))
-            facts = PageFacts.model_validate_json(text)
+            child = child or await self._new_child()
+            facts = PageFacts.model_validate_json(await self._ask(child, message))
             child.pages += 1
-            if child.pages < self._limits.pages_per_child:
-                keep = child
+            keep = child if child.pages < self._limits.pages_per_child else None
             return facts
-        except (ChildLost, OSError, ValidationError):
-            self.lost_children += 1
-            return PageFacts(url=url, status=status, truncated=True)
+        except (TimeoutError, EOFError, OSError, ValidationError) as error:
+            self.lost_pages += 1
+            raise PageLost(type(error).__name__) from error
         finally:
             # Also on cancellation: a child in the middle of a page is of no use to the next one.
             if child is not None and keep is None:
@@ -116,51 +127,61 @@ class PagePool:
             self._idle.put_nowait(keep)
 
     async def _ask(self, child: _Child, message: bytes) -> bytes:
-        try:
-            async with asyncio.timeout(self._limits.wall_seconds):
-                child.writer.write(message)
-                await child.writer.drain()
-                _, text = await _receive(child.reader)
-                return text
-        except (asyncio.IncompleteReadError, TimeoutError) as error:
-            raise ChildLost from error
+        async with asyncio.timeout(self._limits.wall_seconds):
+            child.writer.write(message)
+            await child.writer.drain()
+            return (await _receive(child.reader))[1]
 
     async def _new_child(self) -> _Child:
         ours, theirs = socket.socketpair()
-        with theirs:
-            async with self._starting:
-                if self._nursery is None or self._nursery.poll() is not None:
-                    # Not in a thread: the kernel ends the nursery with the thread that started it.
-                    self._control = self._start_nursery()
-                if self._control is None:
-                    raise ChildLost
-                socket.send_fds(self._control, [b"fork"], [theirs.fileno()])
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=ours, limit=2 * MAX_JSON_BYTES)
+        is_ready = False
         try:
-            async with asyncio.timeout(max(30.0, self._limits.wall_seconds)):
+            with theirs:
+                self._order_child(theirs)
+            async with asyncio.timeout(START_SECONDS):
                 hello, _ = await _receive(reader)
-        except (asyncio.IncompleteReadError, TimeoutError) as error:
-            writer.close()
-            raise ChildLost from error
+            is_ready = True
+        except (TimeoutError, EOFError, OSError) as error:
+            raise SandboxUnavailable("no process could be started to read pages in") from error
+        finally:
+            if not is_ready:
+                writer.close()
         return _Child(reader, writer, int(json.loads(hello)["pid"]))
+
+    def _order_child(self, connection: socket.socket) -> None:
+        """Have a child made at the other end of the connection; a nursery that died is started again."""
+        order = pack_order(Order.FORK)
+        if self._nursery is not None and self._nursery.poll() is None and self._control is not None:
+            with suppress(OSError):
+                socket.send_fds(self._control, [order], [connection.fileno()])
+                return
+        # Here and not in a thread: the kernel ends the nursery with the thread that started it.
+        self._control = self._start_nursery()
+        socket.send_fds(self._control, [order], [connection.fileno()])
 
     def _discard(self, child: _Child) -> None:
         child.writer.close()
         if self._control is not None:
             with suppress(OSError):
-                self._control.send(f"kill {child.pid}".encode())
+                self._control.send(pack_order(Order.KILL, child.pid))
 
     def _start_nursery(self) -> socket.socket:
         self._stop_nursery()
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        ours, theirs = socket.socketpair()
         limits = self._limits
         command = [sys.executable, "-m", "extractor.sandbox.nursery", str(theirs.fileno()), self._reader]
         command += [f"memory_bytes={limits.memory_bytes}", f"cpu_seconds={limits.cpu_seconds}"]
         with theirs:
-            # Started in its own session: the terminal's signals are for the parent alone.
+            # In a session of its own: the terminal's signals are for the parent alone.
             self._nursery = subprocess.Popen(  # noqa: S603 - our own interpreter and module
-                command, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, start_new_session=True
+                command,
+                pass_fds=[theirs.fileno()],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                env={name: os.environ[name] for name in ENVIRONMENT if name in os.environ},
+                start_new_session=True,
             )
         return ours
 
@@ -178,8 +199,12 @@ class PagePool:
 
 
 async def _receive(reader: asyncio.StreamReader) -> tuple[bytes, bytes]:
-    """The JSON part and the bytes part of the next message."""
+    """The JSON part and the bytes part of the next message.
+
+    Raises:
+        EOFError: the child is gone, or what it sent is no message.
+    """
     text_size, body_size = HEADER.unpack(await reader.readexactly(HEADER.size))
     if text_size > MAX_JSON_BYTES or body_size > MAX_JSON_BYTES:
-        raise ChildLost
+        raise EOFError
     return await reader.readexactly(text_size), await reader.readexactly(body_size)

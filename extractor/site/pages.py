@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from yarl import URL
 
 from extractor.crawl import CONTACT_VALUE, Frontier, common_paths
-from extractor.errors import ExtractError, Permanent
+from extractor.errors import ExtractError, Permanent, Transient
 from extractor.fetch import Reply
 from extractor.fetch.pace import REQUESTS_AT_ONCE
 from extractor.fetch.urls import checked_url
@@ -94,7 +94,11 @@ class Crawl:
         if not 200 <= reply.status < 300 or reply.content_type not in HTML_TYPES:
             self._visit.note(reply, None)
             return False
-        facts = await self._visit.read(reply)
+        try:
+            facts = await self._visit.read(reply)
+        except Transient:
+            self._visit.note(reply, None)
+            return False
         if not self._visit.note(reply, facts):
             return False
         if url in self._guessed:

@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from yarl import URL
 
 from extractor.address import is_same_site
-from extractor.errors import Permanent
+from extractor.errors import Permanent, Transient
 from extractor.fetch import Fetcher, FetchSettings, Pace, Reply
 from extractor.fetch.urls import BAD_REDIRECT, checked_url, origin_of
 from extractor.ladder import Ladder, Spending, as_page_of
 from extractor.models import PageFacts, PageRead, SiteReport
 from extractor.robots import RobotsRules, fetch_robots, product_token
-from extractor.sandbox import PageReader
+from extractor.sandbox import PageLost, PageReader
 
 #: Bytes of a page that is no success: enough to tell a block page from a missing one.
 MAX_ERROR_BYTES = 256 * 1024
@@ -152,11 +152,18 @@ class Visit:
         )
 
     async def read(self, reply: Reply) -> PageFacts:
-        """What the page says; not noted yet."""
+        """What the page says; not noted yet.
+
+        Raises:
+            Transient: ``page_too_costly``; a loaded machine may be the reason, so another try may succeed.
+        """
         with self.pace.paused():
-            return await self._reader.read_page(
-                reply.body, url=str(reply.url), status=reply.status, headers=reply.headers
-            )
+            try:
+                return await self._reader.read_page(
+                    reply.body, url=str(reply.url), status=reply.status, headers=reply.headers
+                )
+            except PageLost:
+                raise Transient("page_too_costly", "A page of the site costs too much to read.") from None
 
     def note(self, reply: Reply, facts: PageFacts | None) -> bool:
         """Put a page into the report: its line always, what it says only where it is a real page of the site.
