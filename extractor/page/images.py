@@ -80,7 +80,7 @@ def read_logos(document: Document, nodes: list[Node]) -> list[Found]:
             candidates.append((document.absolute(text), "structured data logo", 0))
     candidates += _logo_images(document)
     for content in document.meta.get("og:logo", [])[:1]:
-        candidates.append((document.absolute(content), "og:logo", 5))
+        candidates.append((document.absolute(content), "og:logo", 6))
     for content in document.meta.get("og:image", [])[:1]:
         candidates.append((document.absolute(content), "og:image", 9))
     candidates.sort(key=lambda candidate: candidate[2])
@@ -97,6 +97,9 @@ def _logo_images(document: Document) -> Iterator[tuple[str | None, str, int]]:
                 image_url(document, image),
                 *(("logo image in the header", 1) if is_certain else ("image named logo", 4)),
             )
+    for image in document.tree.css('img[src*="logo" i], img[alt*="logo" i]')[:30]:
+        if not _is_foreign(image):
+            yield image_url(document, image), "image that calls itself logo", 5
     for image in in_header.values():
         if not _is_foreign(image):
             if _says_logo(image):

@@ -349,7 +349,7 @@ def mailbox(local: str, domain: str, site: str) -> str | None:
     if not host or not local or len(local) > 64 or not _LOCAL.fullmatch(local):
         return None
     local = local.lower()
-    if _HEX_KEY.fullmatch(local) or is_placeholder(local, host, site) or f"{local}@{host}" in _MAKERS:
+    if local == "git" or _HEX_KEY.fullmatch(local) or is_placeholder(local, host, site) or f"{local}@{host}" in _MAKERS:
         return None
     return f"{local}@{host}"
 

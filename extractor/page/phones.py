@@ -38,10 +38,10 @@ _WHATSAPP = re.compile(
 )
 
 _PHONE_LABEL = re.compile(
-    r"(?<![a-z])(?:tel(?:e(?:fon(?:nummer|o|u|i|it)?|phone|foon(?:nummer)?|foni?|f))?|tél(?:éphone)?|tlf|tfn|phone|ph|fon|fono|call|mobil\w{0,4}|mob"
-    r"|handy|cell(?:ulare|ulaire|ulari)?|celular|móvil|movil|telemóvel|gsm|hotline|whatsapp|rufnummer|ruf|fixe|portable|puhelin|puh|komórka|telefono|teléfono"
+    r"(?<![^\W\d_])(?:tel(?:e(?:fon(?:nummer|o|u|i|it)?|phone|foon(?:nummer)?|foni?|f))?|tél(?:éphone)?|tlf|tfn|phone|ph|fon|fone|fono|call|mobil\w{0,4}|mob"
+    r"|handy|cell(?:ulare|ulaire|ulari)?|celular|móvil|movil|telemóvel|gsm|hotline|whatsapp|rufnummer|ruf|fixe|portable|puhelin|puh|komórka|kom|telefono|teléfono"
     r"|telefone|τηλ\w{0,6}|тел\w{0,6}|電話|电话|電話番号|전화|טלפון|هاتف|contact|kontakt|dial|sms|zentrale|durchwahl|office|direct|appel\w{0,3}|llam\w{1,5}"
-    r"|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![a-z])|☎|📞|📱|✆|🕿",
+    r"|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![^\W\d_])|☎|📞|📱|✆|🕿",
     re.IGNORECASE,
 )
 _SHORT_PHONE_LABEL = re.compile(r"(?:^|[\s|(])[TtMmPp]\s?[.:|]?\s*$|(?:^|\s)(?:[TMP])\s")
@@ -210,6 +210,10 @@ def _last(pattern: re.Pattern[str], text: str) -> int:
 _PREVIOUS_NUMBER = re.compile(r"\d[\d\s().\-/]{5,}\d")
 
 
+#: Between two numbers that share a label: "Tel. 224 123 456, 602 123 456".
+_ALSO = re.compile(r"\s{0,3}(?:[,;/|•·]|oder|or|ou|und|and|et|y|e|o|lub|nebo|\s)\s{0,3}[(+]{0,2}", re.IGNORECASE)
+
+
 def _label(text: str, start: int) -> tuple[str, str]:
     """What stands before a number: the rest of its line, and what may be its label (a short line before it)."""
     line_start = text.rfind("\n", max(0, start - 80), start) + 1 or max(0, start - 80)
@@ -221,7 +225,7 @@ def _label(text: str, start: int) -> tuple[str, str]:
             label = f"{previous} {before}"
             before = label
     numbers = list(_PREVIOUS_NUMBER.finditer(label))
-    if numbers:
+    if numbers and not _ALSO.fullmatch(label[numbers[-1].end() :]):
         label = label[numbers[-1].end() :]
     return before[-50:], label[-45:]
 
@@ -317,13 +321,14 @@ def _unlabelled(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     if number is None:
         return None
     if region in ("US", "CA"):
-        return (
-            number if re.fullmatch(r"(?:1[-. ])?(?:\(\d{3}\)\s?[-.]?\s?|\d{3}[-. /–])\d{3}[-. –]\d{4}", text) else None
-        )
-    if _national_prefix(region) == "0" or region == "IT":
-        return number if text.lstrip("([ ").startswith("0") else None
+        return number if _AMERICAN.fullmatch(text) else None
+    if text.lstrip("([ ").startswith("0") and (_national_prefix(region) == "0" or region == "IT"):
+        return number
     national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
     return number if _GROUP.findall(national) == groups and len("".join(groups)) >= 8 else None
+
+
+_AMERICAN = re.compile(r"(?:1[-. ])?(?:\(\d{3}\)\s?[-.]?\s?|\d{3}[-. /–])\d{3}[-. –]\d{4}")
 
 
 @lru_cache(maxsize=256)

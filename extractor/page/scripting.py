@@ -20,8 +20,8 @@ _STRING = r"(?:\"(?:[^\"\\\n]|\\.){0,400}\"|'(?:[^'\\\n]|\\.){0,400}')"
 _NAME = r"[A-Za-z_$][\w$]{0,40}"
 _LINK = rf"(?:{_STRING}|{_NAME})"
 _CHAIN = rf"{_LINK}(?:\s{{0,4}}\+\s{{0,4}}{_LINK}){{0,30}}"
-_ASSIGNMENT = re.compile(rf"(?<![\w$.])({_NAME})\s{{0,4}}(\+?=)\s{{0,4}}({_CHAIN})(?=\s{{0,4}}[;,\n}}]|\s{{0,4}}\Z)")
-_JOINED = re.compile(rf"{_LINK}(?:\s{{0,4}}\+\s{{0,4}}{_LINK}){{1,30}}")
+#: A chain, and the name it is given where it is given one.
+_STATEMENT = re.compile(rf"(?:(?<![\w$.])({_NAME})\s{{0,4}}(\+?=)(?!=)\s{{0,4}})?({_CHAIN})")
 _PIECE = re.compile(rf"({_STRING})|({_NAME})")
 _CODES = re.compile(r"fromCharCode\(\s{0,9}((?:\d{1,5}\s{0,4},\s{0,4}){3,400}\d{1,5})\s{0,9}\)")
 _UNESCAPED = re.compile(rf"(?:unescape|decodeURIComponent)\(\s{{0,9}}({_STRING})\s{{0,9}}\)")
@@ -77,18 +77,26 @@ def _written(code: str) -> Iterator[str]:
         yield literal_text(match[1])[::-1]
     for match in _ATOB.finditer(code):
         yield _from_base64(match[1])
-    names: dict[str, str] = {}
-    for match in _ASSIGNMENT.finditer(code):
-        value = _joined(match[3], names)
-        if len(names) < MAX_NAMES:
-            names[match[1]] = (names.get(match[1], "") + value if match[2] == "+=" else value)[:2_000]
-    yield from (value for value in names.values() if "@" in value or "&#" in value or "%40" in value)
-    for match in _JOINED.finditer(code):
-        yield _joined(match[0], names)
+    yield from _chains(code)
     # A whole address in one literal of a script that writes it.
     for match in re.finditer(_STRING, code):
         if "mailto:" in match[0] and "@" in match[0]:
             yield literal_text(match[0])
+
+
+def _chains(code: str) -> Iterator[str]:
+    """The text of every chain, in order: a name stands for what it was last given."""
+    names: dict[str, str] = {}
+    for match in _STATEMENT.finditer(code):
+        name, sign, chain = match.groups()
+        if not name and "+" not in chain:
+            continue
+        value = _joined(chain, names)
+        if name and len(names) < MAX_NAMES:
+            value = (names.get(name, "") + value if sign == "+=" else value)[:2_000]
+            names[name] = value
+        if "@" in value or "&#" in value or "%40" in value:
+            yield value
 
 
 def _joined(chain: str, names: dict[str, str]) -> str:

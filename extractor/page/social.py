@@ -276,6 +276,8 @@ def _network_of(host: str) -> Network | None:
     network = _BY_HOST.get(host) or _BY_HOST.get(host.removeprefix("www."))
     if network is None:
         network = _BY_HOST.get(registrable(host)) if host.count(".") >= 2 else None
+        if network and network.key == "whatsapp":
+            return network
         if network and not network.prefix_host and not _is_variant(host):
             return None
     return network
