@@ -24,13 +24,13 @@ class Table:
     column: str | None
 
 
-def read_table(data: bytes | str) -> Table:
+def read_table(data: bytes | str, *, most: int = MAX_BATCH_DOMAINS) -> Table:
     """The domains of a CSV (comma, semicolon or tab; UTF-8, UTF-16 or Windows-1252) or of a list with one a line.
 
     Blank lines are passed over. Line numbers are those of an editor, from 1.
 
     Raises:
-        ApiError: 422, the file is no text, has nothing in it, or has more lines than one batch may have.
+        ApiError: 422, the file is no text, has nothing in it, or has more than ``most`` lines.
     """
     text = decode(data) if isinstance(data, bytes) else data.removeprefix("\ufeff")
     rows = _rows(text)
@@ -41,8 +41,8 @@ def read_table(data: bytes | str) -> Table:
     lines = [] if column is not None else [Line(number=first[0], text=first[1][0])]
     index = column or 0
     for number, cells in rows:
-        if len(lines) >= MAX_BATCH_DOMAINS:
-            message = f"A batch has at most {MAX_BATCH_DOMAINS:,} lines; split the file."
+        if len(lines) >= most:
+            message = f"A batch has at most {most:,} lines; split the file."
             raise ApiError(422, "too_many_lines", message)
         lines.append(Line(number=number, text=cells[index] if index < len(cells) else ""))
     return Table(lines=lines, column=first[1][index].strip()[:100] if column is not None else None)

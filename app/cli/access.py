@@ -9,11 +9,11 @@ from uuid import UUID
 import typer
 
 from app.cli.context import CommandFailed, JsonOption, note, print_json, print_table, run_with_database
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.access import NewToken, Tenant, Token
     from app.database import Database
+    from app.settings import Settings
 
 token_commands = typer.Typer(no_args_is_help=True, help="API tokens.", pretty_exceptions_enable=False)
 tenant_commands = typer.Typer(no_args_is_help=True, help="Tenants.", pretty_exceptions_enable=False)

@@ -9,21 +9,18 @@ import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
+from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 
-import psycopg
 import typer
-from pydantic import ValidationError
-
-from app.dsn import InvalidDsn, parse_dsn
-from app.settings import Settings
-from domain_queue.links import link_conninfo
 
 if TYPE_CHECKING:
+    import psycopg
     from rich.console import Console
 
     from app.database import Database
+    from app.settings import Settings
 
 T = TypeVar("T")
 
@@ -51,6 +48,10 @@ def load_settings(**overrides: Any) -> Settings:
     Raises:
         CommandFailed: a variable has a value that it cannot have; each is named.
     """
+    from pydantic import ValidationError
+
+    from app.settings import Settings
+
     try:
         settings = Settings()
     except ValidationError as error:
@@ -63,9 +64,19 @@ def load_settings(**overrides: Any) -> Settings:
     return settings.model_copy(update=given) if given else settings
 
 
+def quiet_logs(settings: Settings) -> None:
+    """Logs to stderr, and of a command that a person waits for only what went wrong; LOG_LEVEL=DEBUG shows all."""
+    from app import log
+
+    level = "DEBUG" if settings.log_level == "DEBUG" else "ERROR"
+    log.configure(settings.model_copy(update={"log_level": level}))
+
+
 @contextmanager
 def explained() -> Iterator[None]:
     """Turn what a command raises into one sentence on stderr and an exit code."""
+    import psycopg
+
     from app.embedded import EmbeddedPostgresError
     from app.log import one_line
     from migrations import MigrationError
@@ -75,25 +86,34 @@ def explained() -> Iterator[None]:
     except CommandFailed as error:
         complain(str(error))
         raise typer.Exit(error.exit_code) from None
-    except (InvalidDsn, EmbeddedPostgresError, MigrationError, ValueError) as error:
-        complain(one_line(str(error)))
-        raise typer.Exit(FAILED) from None
-    except psycopg.errors.UndefinedTable:
-        complain("the database has no tables yet: run `scrapersky migrate`")
-        raise typer.Exit(FAILED) from None
-    except (psycopg.OperationalError, OSError) as error:
-        reason = one_line(str(error).strip().splitlines()[0]) if str(error).strip() else type(error).__name__
-        complain(f"the database cannot be reached: {reason}. Is DATABASE_URL right, and does the server run?")
-        raise typer.Exit(FAILED) from None
-    except psycopg.Error as error:
-        complain(f"the database refused: {one_line(error.diag.message_primary or str(error)).strip()}")
-        raise typer.Exit(FAILED) from None
     except BrokenPipeError:
-        # Whoever read our output has gone (a pipe to head, for instance): that is no failure.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        raise typer.Exit(0) from None
+        _leave_with_the_reader()
+    except psycopg.Error as error:
+        complain(_database_sentence(error))
+        raise typer.Exit(FAILED) from None
+    except (EmbeddedPostgresError, MigrationError, ValueError, OSError) as error:
+        complain(one_line(str(error)) or type(error).__name__)
+        raise typer.Exit(FAILED) from None
     except KeyboardInterrupt:
         raise typer.Exit(130) from None
+
+
+def _database_sentence(error: psycopg.Error) -> str:
+    """What the database said, and what to do about it."""
+    from psycopg import OperationalError, errors
+
+    from app.log import one_line
+
+    lines = (error.diag.message_primary or str(error)).strip().splitlines()
+    reason = one_line(lines[0]) if lines else type(error).__name__
+    # The tenants' role comes with the migrations, so a new server lacks it as an empty database lacks the tables.
+    if isinstance(error, errors.UndefinedTable) or "scrapersky_tenant" in reason:
+        return "the database is not set up yet: run `scrapersky migrate`"
+    if isinstance(error, errors.QueryCanceled):
+        return f"the database gave up: {reason}"
+    if isinstance(error, OperationalError):
+        return f"the database cannot be reached: {reason}. Is DATABASE_URL right, and does the server run?"
+    return f"the database refused: {reason}"
 
 
 def complain(message: str) -> None:
@@ -130,7 +150,11 @@ def database_running(settings: Settings, *, quiet: bool = False) -> Iterator[Set
 
 def apply_migrations(settings: Settings) -> list[str]:
     """Bring the database up to date, and name what was applied."""
+    import psycopg
+
     import migrations
+    from app.dsn import parse_dsn
+    from domain_queue.links import link_conninfo
 
     assert settings.database_url is not None, "inside database_running"  # noqa: S101 - an invariant, not input
     dsn = parse_dsn(settings.database_url.get_secret_value())
@@ -149,7 +173,11 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
     Raises:
         psycopg.OperationalError: the server cannot be reached; at once, where a pool would go on trying.
     """
+    import psycopg
+
     from app.database import Database
+    from app.dsn import parse_dsn
+    from domain_queue.links import link_conninfo
 
     logging.getLogger("psycopg.pool").setLevel(logging.CRITICAL)
     assert settings.database_url is not None, "inside database_running"  # noqa: S101 - an invariant, not input
@@ -159,20 +187,43 @@ async def connected(settings: Settings) -> AsyncIterator[Database]:
         yield database
 
 
-def run_with_database(work: Callable[[Database, Settings], Coroutine[Any, Any, T]], *, quiet: bool = True) -> T:
+def run_with_database(work: Callable[[Database, Settings], Coroutine[Any, Any, T]], *, quiet: bool = False) -> T:
     """Run ``work`` on a database that runs, with every error explained."""
 
     async def run(settings: Settings) -> T:
         async with connected(settings) as database:
             return await work(database, settings)
 
-    with explained(), database_running(load_settings(), quiet=quiet) as settings:
-        return asyncio.run(run(settings))
+    with explained():
+        settings = load_settings()
+        quiet_logs(settings)
+        with database_running(settings, quiet=quiet) as running:
+            return asyncio.run(run(running))
 
 
+def _leave_with_the_reader() -> NoReturn:
+    """Whoever read our output has gone (a pipe to head, for instance): that is no failure."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    raise typer.Exit(0) from None
+
+
+@contextmanager
+def reader_may_leave() -> Iterator[None]:
+    """Inside, output is written that a pipe may take the beginning of only."""
+    try:
+        yield
+    except BrokenPipeError:
+        _leave_with_the_reader()
+
+
+@reader_may_leave()
 def print_json(document: Any) -> None:
     """One JSON document on stdout; characters that could act on a terminal are escaped."""
-    typer.echo(json.dumps(document, default=str, ensure_ascii=not sys.stdout.isatty(), indent=2))
+    typer.echo(json.dumps(document, default=_as_text, ensure_ascii=True, indent=2))
+
+
+def _as_text(value: object) -> str:
+    return value.isoformat() if isinstance(value, datetime) else str(value)
 
 
 def console(*, stderr: bool = False) -> Console:
@@ -191,6 +242,7 @@ def plain(value: object) -> str:
     return escape(one_line("" if value is None else str(value)))
 
 
+@reader_may_leave()
 def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, title: str | None = None) -> None:
     """A table on a terminal, tab-separated lines in a pipe."""
     if not sys.stdout.isatty():

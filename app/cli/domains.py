@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import csv
-import json
 import sys
-from collections.abc import AsyncIterator
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -14,6 +11,7 @@ from uuid import UUID
 import typer
 
 from app.cli.context import (
+    FAILED,
     WRONG_USAGE,
     CommandFailed,
     JsonOption,
@@ -23,17 +21,43 @@ from app.cli.context import (
     print_table,
     run_with_database,
 )
-from app.settings import Settings
-from domain_queue import DomainStatus
 
 if TYPE_CHECKING:
+    from app.api.submitting import Sorted
     from app.database import Database
+    from app.settings import Settings
 
 commands = typer.Typer(no_args_is_help=True, help="The stored domains.", pretty_exceptions_enable=False)
 
+
+def _known_status(word: str | None) -> str | None:
+    from domain_queue import DomainStatus
+
+    if word is not None and word not in set(DomainStatus):
+        raise typer.BadParameter(f"{word!r} is none of {', '.join(DomainStatus)}")
+    return word
+
+
+def _complete_status(beginning: str) -> list[str]:
+    from domain_queue import DomainStatus
+
+    return [status for status in DomainStatus if status.startswith(beginning)]
+
+
+StatusOption = Annotated[
+    str | None,
+    typer.Option(
+        "--status",
+        help="Only rows in this status.",
+        metavar="STATUS",
+        callback=_known_status,
+        autocompletion=_complete_status,
+    ),
+]
 JobArgument = Annotated[str, typer.Argument(help="A job id or a domain.", show_default=False)]
-HEADER_NAMES = frozenset({"domain", "domains", "url", "urls", "website", "site", "host"})
-EXPORT_ROWS = 1000
+#: Submitted in one transaction, and how long that may take.
+IMPORT_ROWS = 5_000
+IMPORT_SECONDS = 120
 
 
 class ExportFormat(StrEnum):
@@ -55,7 +79,7 @@ LIST_DOMAINS = """
 
 @commands.command("list")
 def list_domains(
-    status: Annotated[DomainStatus | None, typer.Option(help="Only rows in this status.")] = None,
+    status: StatusOption = None,
     query: Annotated[str | None, typer.Option("--query", "-q", help="Only domains with this in their name.")] = None,
     limit: Annotated[int, typer.Option(min=1, max=10_000, help="Most rows, newest first.")] = 50,
     as_json: JsonOption = False,
@@ -178,64 +202,63 @@ def import_domains(
 ) -> None:
     """Queue the domains of a file: a column named domain, url or website, else the first. Refused lines are listed.
 
-    Example: [dim]scrapersky domains import customers.csv[/dim]
+    Examples: [dim]scrapersky domains import customers.csv[/dim], [dim]scrapersky domains import - < list.txt[/dim]
     """
     with explained():
-        accepted, rejected = read_domains(_read_text(file))
+        found = read_domains(file)
 
     async def work(database: Database, settings: Settings) -> int:
         from domain_queue import Submission, submit
 
         submissions = [
             Submission(domain=name, max_pages=max_pages, max_attempts=settings.max_attempts, submitted_by="cli import")
-            for name in accepted
+            for name in found.domains
         ]
-        async with database.tenant(settings.default_tenant_id, statement_seconds=120) as conn:
-            return len(await submit(conn, tenant_id=settings.default_tenant_id, submissions=submissions))
+        tenant, count = settings.default_tenant_id, 0
+        for start in range(0, len(submissions), IMPORT_ROWS):
+            async with database.tenant(tenant, statement_seconds=IMPORT_SECONDS) as conn:
+                part = submissions[start : start + IMPORT_ROWS]
+                count += len(await submit(conn, tenant_id=tenant, submissions=part))
+        return count
 
-    count = run_with_database(work) if accepted else 0
+    count = run_with_database(work) if found.domains else 0
     if as_json:
-        print_json({"job_count": count, "rejected": rejected})
+        rejected = [line.model_dump() for line in found.rejected]
+        print_json({"job_count": count, "duplicates": len(found.duplicates), "rejected": rejected})
     else:
-        note(f"{count} queued, {len(rejected)} refused")
-        for line in rejected:
-            note(f"line {line['line']}: {line['input']!r}: {line['message']}")
-    if rejected and not count:
-        raise typer.Exit(1)
+        note(f"{count} queued, {len(found.duplicates)} duplicates merged, {len(found.rejected)} refused")
+        for line in found.rejected:
+            note(f"line {line.line}: {line.input!r}: {line.message}")
+    if found.rejected and not count:
+        raise typer.Exit(FAILED)
 
 
-EXPORT_COLUMNS = (
-    "domain",
-    "status",
-    "title",
-    "description",
-    "language",
-    "email_addresses",
-    "phone_numbers",
-    "is_wordpress",
-    "wordpress_version",
-    "error_code",
-    "last_error",
-    "updated_at",
-)
+def read_domains(file: Path) -> Sorted:
+    """The domains of a file, as the web page and the API read it, without their limit on its length.
 
-EXPORT_PAGE = """
-    SELECT
-        seq, id, domain, status::text, title, description, language, email_addresses, phone_numbers, is_wordpress,
-        wordpress_version, error_code, last_error, updated_at, domain_metadata
-    FROM domains
-    WHERE seq > %(after)s AND (%(status)s::domain_status IS NULL OR status = %(status)s)
-    ORDER BY seq
-    LIMIT %(limit)s
-"""
+    Raises:
+        CommandFailed: it cannot be read, or there is no text in it.
+    """
+    from app.api.csv_import import read_table
+    from app.api.errors import ApiError
+    from app.api.submitting import sort_lines
+
+    try:
+        data = sys.stdin.buffer.read() if str(file) == "-" else file.read_bytes()
+        return sort_lines(read_table(data, most=sys.maxsize).lines)
+    except OSError as error:
+        raise CommandFailed(f"{file} cannot be read: {error.strerror}", exit_code=WRONG_USAGE) from error
+    except ApiError as error:
+        raise CommandFailed(f"{file}: {error.message}") from error
 
 
 @commands.command("export")
 def export(
     output_format: Annotated[
         ExportFormat, typer.Option("--format", help="csv for a spreadsheet, jsonl for programs.")
-    ] = (ExportFormat.CSV),
-    status: Annotated[DomainStatus | None, typer.Option(help="Only rows in this status.")] = None,
+    ] = ExportFormat.CSV,
+    status: StatusOption = None,
+    query: Annotated[str | None, typer.Option("--query", "-q", help="Only with this in domain or title.")] = None,
 ) -> None:
     """Write every domain to stdout; a cell that a spreadsheet would take for a formula begins with an apostrophe.
 
@@ -243,65 +266,17 @@ def export(
     """
 
     async def work(database: Database, settings: Settings) -> None:
-        writer = csv.writer(sys.stdout, quoting=csv.QUOTE_ALL)
-        if output_format is ExportFormat.CSV:
-            writer.writerow(EXPORT_COLUMNS)
-        async for row in _pages(database, settings, status):
-            if output_format is ExportFormat.JSONL:
-                del row["seq"]
-                sys.stdout.write(json.dumps(row, default=str) + "\n")
-            else:
-                writer.writerow([spreadsheet_cell(row[column]) for column in EXPORT_COLUMNS])
+        from app.api.domains import Filter, export_domains
+        from domain_queue import DomainStatus
+
+        chosen = Filter(status=None if status is None else DomainStatus(status), q=query)
+        async for piece in export_domains(
+            database, settings.default_tenant_id, chosen, file_format=output_format.value
+        ):
+            sys.stdout.buffer.write(piece)
+        sys.stdout.buffer.flush()
 
     run_with_database(work)
-
-
-async def _pages(database: Database, settings: Settings, status: DomainStatus | None) -> AsyncIterator[dict[str, Any]]:
-    """Every row, read by key in pages, each in a transaction of its own: memory and snapshots stay small."""
-    after = 0
-    while rows := await _rows(
-        database, settings, EXPORT_PAGE, {"after": after, "status": status, "limit": EXPORT_ROWS}
-    ):
-        for row in rows:
-            after = row["seq"]
-            yield row
-
-
-def spreadsheet_cell(value: object) -> str:
-    """A cell's text: lists joined, and nothing that a spreadsheet would run.
-
-    Source: OWASP, "CSV Injection".
-    """
-    text = "; ".join(map(str, value)) if isinstance(value, list) else "" if value is None else str(value)
-    text = " ".join(text.splitlines())
-    return f"'{text}" if text.lstrip()[:1] in tuple("=+-@\t\r＝＋－＠") and text.strip() else text
-
-
-def read_domains(text: str) -> tuple[list[str], list[dict[str, Any]]]:
-    """The canonical names in a CSV or a plain list, each once, and the lines that are none with the reason."""
-    from extractor.address import normalise_domain
-    from extractor.errors import AddressError
-
-    accepted: dict[str, None] = {}
-    rejected: list[dict[str, Any]] = []
-    column = 0
-    for number, row in enumerate(csv.reader(text.splitlines()), start=1):
-        if number == 1 and (found := _header_column(row)) is not None:
-            column = found
-            continue
-        value = row[column].strip() if column < len(row) else ""
-        if not value:
-            continue
-        try:
-            accepted[normalise_domain(value)] = None
-        except AddressError as error:
-            rejected.append({"line": number, "input": value, "code": error.code, "message": error.message})
-    return list(accepted), rejected
-
-
-def _header_column(row: list[str]) -> int | None:
-    names = [cell.strip().lower() for cell in row]
-    return next((index for index, name in enumerate(names) if name in HEADER_NAMES), None)
 
 
 async def find_jobs(database: Database, settings: Settings, names: list[str]) -> list[UUID]:
@@ -336,15 +311,6 @@ async def _rows(database: Database, settings: Settings, query: str, params: dict
 
 def _escaped_like(text: str | None) -> str | None:
     return None if text is None else text.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-
-
-def _read_text(file: Path) -> str:
-    if str(file) == "-":
-        return sys.stdin.read()
-    try:
-        return file.read_text(encoding="utf-8-sig")
-    except (OSError, UnicodeDecodeError) as error:
-        raise CommandFailed(f"{file} cannot be read as text: {error}", exit_code=WRONG_USAGE) from error
 
 
 def _print_changed(ids: list[UUID], what: str, as_json: bool) -> None:

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.cli.context import WRONG_USAGE, CommandFailed, JsonOption, explained, load_settings, print_json
-from extractor.models import SiteReport
+from app.cli.context import WRONG_USAGE, CommandFailed, JsonOption, explained, load_settings, print_json, quiet_logs
+
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from extractor.models import SiteReport
 
 
 def extract(
@@ -29,13 +32,15 @@ def extract(
     with explained():
         if (domain is None) == (html is None):
             raise CommandFailed("name a DOMAIN, or a saved page with --html and --url", exit_code=WRONG_USAGE)
+        settings = load_settings()
+        quiet_logs(settings)
         if html is not None:
             if url is None:
                 raise CommandFailed("--html needs --url: relative links are read by it", exit_code=WRONG_USAGE)
             report = read_saved_page(html, url)
         else:
             assert domain is not None  # noqa: S101 - one of the two is given
-            report = asyncio.run(_scan(domain, max_pages))
+            report = asyncio.run(_scan(settings, domain, max_pages))
         if as_json:
             print_json(report.model_dump(mode="json"))
         else:
@@ -52,9 +57,8 @@ def read_saved_page(path: Path, url: str) -> SiteReport:
     """
     from urllib.parse import urlsplit
 
-    from extractor.report import build_report
-
     from extractor.page import read_page
+    from extractor.report import build_report
 
     parts = urlsplit(url)
     if parts.scheme not in ("http", "https") or not parts.hostname:
@@ -78,13 +82,13 @@ def _domain_of(host: str) -> str:
         return host  # a saved page may come from anywhere, an intranet too
 
 
-async def _scan(domain: str, max_pages: int) -> SiteReport:
+async def _scan(settings: Settings, domain: str, max_pages: int) -> SiteReport:
     from app.worker.configuration import fetch_settings
     from extractor.errors import ExtractError
     from extractor.site import Scanner
 
     try:
-        async with Scanner(fetch_settings(load_settings())) as scanner:
+        async with Scanner(fetch_settings(settings)) as scanner:
             return (await scanner.scan(domain, max_pages=max_pages)).report
     except ExtractError as error:
         raise CommandFailed(f"{error.message} ({error.code})") from error

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Annotated, Any
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import TYPE_CHECKING, Annotated, Any, cast
 
 import typer
 
-from app.cli.context import JsonOption, note, print_json, print_table, run_with_database
-from app.settings import Settings
+from app.cli.context import CommandFailed, JsonOption, note, print_json, print_table, run_with_database
 
 if TYPE_CHECKING:
-    from app.database import Database
+    from app.database import Connection, Database
+    from app.settings import Settings
 
 TABLE_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 STATEMENT_SECONDS = 10
@@ -29,21 +31,48 @@ def inspect(
     """
 
     async def work(database: Database, _settings: Settings) -> tuple[list[str], list[tuple[Any, ...]]]:
-        from psycopg import sql
-
-        query: sql.Composed | bytes = what.encode()
-        if TABLE_NAME.fullmatch(what.strip()):
-            query = sql.SQL("SELECT * FROM {} LIMIT {}").format(sql.Identifier(what.strip().lower()), limit)
         async with database.system(statement_seconds=STATEMENT_SECONDS) as conn:
             await conn.execute("SET TRANSACTION READ ONLY")
-            cur = await conn.execute(query)
-            if cur.description is None:
-                return [], []
-            return [column.name for column in cur.description], await cur.fetchmany(limit)
+            return await read_rows(conn, what, limit)
 
     columns, rows = run_with_database(work)
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
-    elif columns:
+    else:
         print_table(columns, rows)
         note(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+
+
+async def read_rows(conn: Connection, what: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
+    """The columns and the first ``limit`` rows of a table or a query.
+
+    Rows are streamed: a result of any size takes the memory of ``limit`` rows. Streaming goes by the extended
+    protocol, which takes one statement only, so that no COMMIT can end the read-only transaction before a second.
+
+    Raises:
+        CommandFailed: the server refused the query; the message is the server's.
+    """
+    import psycopg
+    from psycopg import sql
+
+    from app.log import one_line
+
+    query: sql.Composed | bytes = what.encode()
+    if TABLE_NAME.fullmatch(what.strip()):
+        query = sql.SQL("SELECT * FROM {} LIMIT {}").format(sql.Identifier(what.strip().lower()), limit)
+    rows: list[tuple[Any, ...]] = []
+    try:
+        cur = conn.cursor()
+        stream = cast(AsyncGenerator[tuple[Any, ...], None], cur.stream(query))
+        async with aclosing(stream):
+            async for row in stream:
+                rows.append(row)
+                if len(rows) == limit:
+                    break
+    except psycopg.OperationalError as error:
+        if not isinstance(error, psycopg.errors.QueryCanceled):
+            raise
+        raise CommandFailed(f"the query took longer than {STATEMENT_SECONDS} s and was stopped") from error
+    except psycopg.Error as error:
+        raise CommandFailed(one_line(error.diag.message_primary or str(error))) from error
+    return [column.name for column in cur.description or ()], rows

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator
 from typing import Any
 
-from app.cli.context import console, plain
+import typer
+
+from app.cli.context import console, plain, reader_may_leave
 
 Document = dict[str, Any]
 
@@ -19,8 +22,20 @@ PLAIN_FIELDS = (
 )
 
 
+@reader_may_leave()
 def print_report(document: Document) -> None:
-    """Print who they are, how to reach them and what they run on, with the page each contact came from."""
+    """Print who they are, how to reach them and what they run on, with the page each contact came from.
+
+    In a pipe: a line for each value, tab-separated, beginning with the domain.
+    """
+    if not sys.stdout.isatty():
+        from app.log import one_line
+
+        if document.get("blocked"):
+            typer.echo("\t".join((document["domain"], "Blocked", one_line(str(document["blocked"])), "")))
+        for row in report_rows(document):
+            typer.echo("\t".join((document["domain"], *map(one_line, row))))
+        return
     from rich.table import Table
 
     out = console()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -18,7 +18,9 @@ from app.cli.context import (
     print_json,
     print_table,
 )
-from app.settings import Settings
+
+if TYPE_CHECKING:
+    from app.settings import Settings
 
 worker_commands = typer.Typer(no_args_is_help=True, help="The worker process.", pretty_exceptions_enable=False)
 

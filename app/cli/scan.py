@@ -22,16 +22,22 @@ from app.cli.context import (
     print_json,
     run_with_database,
 )
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-    from app.database import Database
+    from rich.progress import Progress, TaskID
 
+    from app.database import Database
+    from app.settings import Settings
+
+#: How often the rows are looked at: at least, and for each job that is watched, in seconds.
 POLL_SECONDS = 0.25
+POLL_SECONDS_PER_JOB = 0.0002
 #: A worker that is busy elsewhere may have our rows wait; without any worker alive we bring one ourselves.
 LOCAL_CONCURRENCY = 20
+#: Sites shown with a bar of their own; a terminal has no room for every one of hundreds.
+MAX_BARS = 8
 
 
 def scan(
@@ -57,8 +63,8 @@ def scan(
         if no_wait:
             _print_submitted(jobs, as_json)
             return 0
-        async with _worker_if_none(database, settings):
-            documents = await _watch(database, settings, list(jobs), show=not as_json)
+        async with _worker_if_none(database, settings) as worker:
+            documents = await _watch(database, settings, list(jobs), worker, show=not as_json)
         return _print_results(documents, as_json)
 
     raise typer.Exit(run_with_database(work))
@@ -110,65 +116,95 @@ async def _submit(
 
 
 @asynccontextmanager
-async def _worker_if_none(database: Database, settings: Settings) -> AsyncIterator[None]:
-    """Inside, somebody works on the queue: workers that run already, or one of our own."""
+async def _worker_if_none(database: Database, settings: Settings) -> AsyncIterator[asyncio.Task[Any] | None]:
+    """Inside, somebody works on the queue: workers that run already (None), or one of our own."""
     from app.api.jobs import count_workers
 
     async with database.system() as conn:
         alive = await count_workers(conn)
     if alive:
-        yield
+        yield None
         return
-    import logging
-
-    from app import log
     from app.worker import run_worker
 
-    log.configure(settings)
-    logging.getLogger().setLevel(logging.ERROR)  # the person watches progress, not the log
     note("no worker is running: starting one for this scan")
     stop = asyncio.Event()
     worker = asyncio.create_task(run_worker(settings, concurrency=LOCAL_CONCURRENCY, stop=stop))
     try:
-        yield
+        yield worker
     finally:
         stop.set()
         await worker
 
 
-async def _watch(database: Database, settings: Settings, ids: list[UUID], *, show: bool) -> list[dict[str, Any]]:
-    """Follow the jobs to their end; their status documents in the order of ``ids``."""
-    from rich.progress import BarColumn, Progress, TextColumn
+async def _watch(
+    database: Database, settings: Settings, ids: list[UUID], worker: asyncio.Task[Any] | None, *, show: bool
+) -> list[dict[str, Any]]:
+    """Follow the jobs to their end; their status documents in the order of ``ids``.
 
+    Raises:
+        CommandFailed: ``worker`` has stopped before the jobs have ended.
+    """
     from app.api.jobs import changed_jobs, is_waiting, job_document
 
     rows: dict[UUID, dict[str, Any]] = {}
     versions = dict.fromkeys(ids, "")
-    out = console(stderr=True)
-    columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[step]}"))
-    with Progress(*columns, console=out, transient=True, disable=not (show and out.is_terminal)) as progress:
-        bars: dict[UUID, Any] = {}
+    pause = max(POLL_SECONDS, POLL_SECONDS_PER_JOB * len(ids))
+    with _Display(len(ids), show=show) as display:
         while True:
             async with database.tenant(settings.default_tenant_id) as conn:
                 changed = await changed_jobs(conn, versions)
             for row in changed:
                 rows[row["id"]], versions[row["id"]] = row, row["version"]
-                _show(progress, bars, row)
+            display.update(rows)
             if len(rows) == len(ids) and not any(is_waiting(row) for row in rows.values()):
                 return [job_document(rows[job_id]) for job_id in ids]
-            await asyncio.sleep(POLL_SECONDS)
+            if worker is not None and worker.done():
+                worker.result()
+                raise CommandFailed("the worker of this scan has stopped; the domains wait in the queue for another")
+            await asyncio.sleep(pause)
 
 
-def _show(progress: Any, bars: dict[UUID, Any], row: dict[str, Any]) -> None:
-    """One bar for each domain in work; those that wait or have ended are not listed."""
-    job_id, status = row["id"], row["status"]
-    if status != "processing":
-        if job_id in bars:
-            progress.remove_task(bars.pop(job_id))
-        return
-    if job_id not in bars:
-        bars[job_id] = progress.add_task(plain(row["domain"]), total=1.0, step="")
-    progress.update(bars[job_id], completed=row["progress"], step=plain(row["step"]))
+class _Display:
+    """Progress on stderr, where that is a terminal: how many have ended, and a bar for each of some in work."""
+
+    def __init__(self, count: int, *, show: bool) -> None:
+        from rich.progress import BarColumn, Progress, TextColumn
+
+        out = console(stderr=True)
+        columns = (TextColumn("{task.description}"), BarColumn(bar_width=24), TextColumn("{task.fields[step]}"))
+        self._progress: Progress = Progress(
+            *columns, console=out, transient=True, disable=not (show and out.is_terminal)
+        )
+        self._all = self._progress.add_task("all", total=count, step="", visible=count > 1)
+        self._bars: dict[UUID, TaskID] = {}
+
+    def __enter__(self) -> _Display:
+        self._progress.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._progress.stop()
+
+    def update(self, rows: dict[UUID, dict[str, Any]]) -> None:
+        from app.api.jobs import is_waiting
+
+        ended = [row for row in rows.values() if not is_waiting(row)]
+        failed = sum(row["status"] != "completed" for row in ended)
+        step = f"{len(ended)} done" + (f", {failed} failed" if failed else "")
+        self._progress.update(self._all, completed=len(ended), step=step)
+        in_work = {job_id for job_id, row in rows.items() if row["status"] == "processing"}
+        for job_id in self._bars.keys() - in_work:
+            self._progress.remove_task(self._bars.pop(job_id))
+        for job_id in in_work:
+            self._update_bar(job_id, rows[job_id])
+
+    def _update_bar(self, job_id: UUID, row: dict[str, Any]) -> None:
+        if job_id not in self._bars:
+            if len(self._bars) == MAX_BARS:
+                return
+            self._bars[job_id] = self._progress.add_task(plain(row["domain"]), total=1.0, step="")
+        self._progress.update(self._bars[job_id], completed=row["progress"], step=plain(row["step"]))
 
 
 def _print_submitted(jobs: dict[UUID, str], as_json: bool) -> None:

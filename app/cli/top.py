@@ -8,12 +8,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.context import JsonOption, console, plain, print_json, run_with_database
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from app.database import Database
+    from app.settings import Settings
 
 RECENT = """
     SELECT domain, status::text, step, progress, attempt, error_code
