@@ -6,12 +6,16 @@ options that only those drivers know. They are understood here, once, so that ev
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
-from urllib.parse import parse_qsl, quote, unquote, urlencode, urlsplit
+from urllib.parse import parse_qsl, quote, unquote, urlencode
 
 import psycopg
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+#: A password in a libpq conninfo may hold :// too, but not before the first blank or equals sign.
+URL = re.compile(r"[A-Za-z][A-Za-z0-9+_.-]*://")
+OPTION = re.compile(r"[a-z_]+=")
 SCHEMES = frozenset({"postgresql", "postgres"})
 DRIVERS = frozenset({"", "asyncpg", "psycopg", "psycopg2", "psycopg_async"})
 
@@ -64,7 +68,7 @@ def parse_dsn(text: str) -> Dsn:
     text = text.strip()
     notes: list[str] = []
     asks_no_prepare = False
-    if "://" in text.split("?", 1)[0]:
+    if URL.match(text):
         text, asks_no_prepare = _translate_url(text, notes)
     try:
         given = {key: str(value) for key, value in conninfo_to_dict(text).items() if value is not None}
@@ -92,15 +96,16 @@ def parse_dsn(text: str) -> Dsn:
 
 def _translate_url(text: str, notes: list[str]) -> tuple[str, bool]:
     """The URL as libpq reads it, and whether its options ask for no prepared statements."""
-    scheme, _, driver = text.split("://", 1)[0].partition("+")
+    head, rest = text.split("://", 1)
+    scheme, _, driver = head.partition("+")
     if scheme.lower() not in SCHEMES or driver.lower() not in DRIVERS:
         raise InvalidDsn("the connection string must begin with postgresql:// (or postgres://, postgresql+asyncpg://)")
     if driver:
         notes.append(f"the driver suffix +{driver.lower()} is dropped: this program uses psycopg")
-    parts = urlsplit("postgresql" + text[len(text.split("://", 1)[0]) :])
+    credentials, place, options = _split(rest)
     kept: list[tuple[str, str]] = []
     asks_no_prepare = False
-    for key, value in parse_qsl(parts.query, keep_blank_values=True):
+    for key, value in parse_qsl(options, keep_blank_values=True):
         if key in NO_PREPARE:
             means_off = value.lower() in NO_PREPARE[key]
             asks_no_prepare = asks_no_prepare or means_off
@@ -116,18 +121,30 @@ def _translate_url(text: str, notes: list[str]) -> tuple[str, bool]:
             notes.append("the option ssl is read as sslmode")
         else:
             kept.append((key, value))
-    netloc = _quoted_credentials(parts.netloc)
     query = urlencode(kept, quote_via=quote)
-    return f"postgresql://{netloc}{parts.path}" + (f"?{query}" if query else ""), asks_no_prepare
+    return f"postgresql://{_quoted(credentials)}{place}" + (f"?{query}" if query else ""), asks_no_prepare
 
 
-def _quoted_credentials(netloc: str) -> str:
-    """A password pasted as it is (with @, #, %) still ends at the last @."""
-    credentials, at, host = netloc.rpartition("@")
-    if not at:
-        return netloc
-    user, colon, password = credentials.partition(":")
-    return quote(unquote(user), safe="") + colon + quote(unquote(password), safe="") + at + host
+def _split(rest: str) -> tuple[str, str, str]:
+    """Credentials with their @, host and path, and options, of what follows the scheme.
+
+    A password may have been pasted as it is, with any of @ : / ? # in it: it ends at the last @ before the options,
+    or, where its own question mark hides that, at the last of all.
+    """
+    before, _, options = rest.partition("?")
+    if "@" in before or "@" not in options or OPTION.match(options):
+        credentials, at, place = before.rpartition("@")
+        return credentials + at, place, options
+    credentials, at, after = rest.rpartition("@")
+    place, _, options = after.partition("?")
+    return credentials + at, place, options
+
+
+def _quoted(credentials: str) -> str:
+    if not credentials:
+        return ""
+    user, colon, password = credentials[:-1].partition(":")
+    return quote(unquote(user), safe="") + colon + quote(unquote(password), safe="") + "@"
 
 
 def _is_transaction_pooler(host: str, port: str) -> bool:

@@ -60,6 +60,40 @@ def test_a_password_pasted_unescaped_ends_at_the_last_at_sign() -> None:
     assert conninfo_to_dict(parse_dsn("postgresql://ann:p@ss:word@h/d").conninfo)["password"] == "p@ss:word"
 
 
+@pytest.mark.parametrize("password", ["p@ss:word", "a/b", "a#b", "a?b", "a?b@c", "x://y", "50%", "a b", "ü"])
+def test_a_password_pasted_as_it_is_is_understood_and_shown_nowhere(password: str) -> None:
+    dsn = parse_dsn(f"postgresql+asyncpg://ann:{password}@db.example.com:5433/shop?statement_cache_size=0")
+
+    given = conninfo_to_dict(dsn.conninfo)
+    assert (given["user"], given["password"], given["host"], given["port"], given["dbname"]) == (
+        "ann",
+        password,
+        "db.example.com",
+        "5433",
+        "shop",
+    )
+    assert not dsn.prepared_statements
+    assert password not in f"{dsn} {dsn!r} {dsn.notes}"
+
+
+@pytest.mark.parametrize("credentials", ["", "ann:secret@"])
+def test_an_at_sign_in_an_option_is_the_options(credentials: str) -> None:
+    dsn = parse_dsn(f"postgresql://{credentials}db.example.com/shop?application_name=a@b")
+
+    assert conninfo_to_dict(dsn.conninfo)["application_name"] == "a@b"
+    assert dsn.host == "db.example.com"
+
+
+def test_a_conninfo_whose_password_looks_like_a_url_is_a_conninfo() -> None:
+    assert conninfo_to_dict(parse_dsn("host=db password=a://b@c user=ann").conninfo)["password"] == "a://b@c"
+
+
+def test_a_socket_folder_named_in_the_options_is_kept() -> None:
+    dsn = parse_dsn("postgresql:///shop?host=/run/postgresql&user=ann")
+
+    assert (dsn.host, dsn.user, dsn.dbname) == ("/run/postgresql", "ann", "shop")
+
+
 def test_a_libpq_conninfo_is_taken_as_it_is() -> None:
     dsn = parse_dsn("host=/run/pg user=sky dbname=sky")
 
