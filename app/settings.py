@@ -41,6 +41,13 @@ class Settings(BaseSettings):
     worker_concurrency: int = Field(default=100, ge=1, le=10_000)
     worker_lease_seconds: float = Field(default=30, ge=2, le=3600)
     worker_shutdown_seconds: float = Field(default=20, ge=0, le=3600)
+    worker_metrics_port: int = Field(
+        default=0,
+        ge=0,
+        le=65535,
+        description="Where a worker process serves its own metrics for Prometheus; 0: nowhere.",
+    )
+    worker_metrics_host: str = "127.0.0.1"
     max_attempts: int = Field(default=5, ge=1, le=100)
 
     db_min_pool_size: int = Field(default=5, ge=0, le=1000)

@@ -8,6 +8,7 @@ import signal
 import structlog
 
 from app.database import Database
+from app.metrics import WorkerMetrics, served
 from app.settings import Settings
 from app.worker.configuration import fetch_settings, worker_config
 from app.worker.credits import DailyCredits
@@ -37,8 +38,12 @@ async def run_worker(
         Database(database_settings, name=f"{config.name} results") as database,
         Scanner(fetch_settings(settings), credit_budget=DailyCredits(database)) as scanner,
     ):
-        worker = Worker(config, scan_handler(scanner, database, per_address=settings.fetch_scans_per_address))
-        await worker.run(stop)
+        metrics = WorkerMetrics()
+        handler = scan_handler(scanner, database, per_address=settings.fetch_scans_per_address)
+        worker = Worker(config, metrics.measured(handler))
+        metrics.watch(lambda: worker.stats)
+        with served(metrics.registry, host=settings.worker_metrics_host, port=settings.worker_metrics_port):
+            await worker.run(stop)
         return worker.stats
 
 
