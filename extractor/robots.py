@@ -6,6 +6,8 @@ import math
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
 from urllib.parse import urljoin
 
 from protego import Protego
@@ -22,6 +24,7 @@ MAX_RULES = 2_000
 MAX_LINE_CHARACTERS = 2_000
 MAX_SITEMAPS = 50
 MAX_REDIRECTS = 5
+MAX_RETRY_AFTER_SECONDS = 86_400.0
 #: The colon is often forgotten.
 _FIELD = re.compile(r"\s*([A-Za-z][A-Za-z\-]{0,30}(?: agent| delay)?)\s*(?::|\s)\s*(.*)", re.IGNORECASE)
 _COMMON_PRODUCTS = frozenset({"mozilla", "applewebkit", "chrome", "safari", "gecko", "khtml"})
@@ -79,7 +82,9 @@ async def fetch_robots(fetcher: Fetcher, home: URL, *, token: str, pace: Pace) -
         if reply.status == 429:
             raise rate_limited(reply.headers.get("retry-after"))
         if reply.status >= 500:
-            raise Transient("robots_unreachable", "The site's robots.txt answers with a server error.")
+            after = retry_after_seconds(reply.headers.get("retry-after"))
+            message = "The site's robots.txt answers with a server error."
+            raise Transient("robots_unreachable", message, retry_after_seconds=after)
         if not 200 <= reply.status < 300:
             return RobotsRules(token)
         return parse_robots(reply.body, base=url, token=token)
@@ -91,11 +96,22 @@ def _robots_bytes(status: int, _content_type: str) -> int:
 
 
 def rate_limited(retry_after: str | None) -> Transient:
-    """The error for 429; a Retry-After in seconds is kept, up to a day."""
-    seconds = float(retry_after) if retry_after and retry_after.isascii() and retry_after.isdigit() else None
-    if seconds is not None:
-        seconds = min(seconds, 86_400.0)
-    return Transient("rate_limited", "The site asks for fewer requests (HTTP status 429).", retry_after_seconds=seconds)
+    """The error for 429."""
+    message = "The site asks for fewer requests (HTTP status 429)."
+    return Transient("rate_limited", message, retry_after_seconds=retry_after_seconds(retry_after))
+
+
+def retry_after_seconds(value: str | None) -> float | None:
+    """A Retry-After header in seconds, up to a day; it may be a number or a date. None where it is neither."""
+    if not value:
+        return None
+    if value.isascii() and value.isdigit():
+        return min(float(value[:10]), MAX_RETRY_AFTER_SECONDS)
+    try:
+        seconds = (parsedate_to_datetime(value[:60]) - datetime.now(UTC)).total_seconds()
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return min(seconds, MAX_RETRY_AFTER_SECONDS) if seconds > 0 else None
 
 
 def parse_robots(body: bytes, *, base: URL, token: str) -> RobotsRules:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, Self
 
@@ -17,6 +17,7 @@ from yarl import URL
 
 from extractor.errors import Permanent
 from extractor.fetch.failures import explain, explain_lookup, has_cause, timed_out
+from extractor.fetch.memory import SMALL_BODY_BYTES, BodyMemory
 from extractor.fetch.pace import Pace
 from extractor.fetch.settings import FetchSettings
 from extractor.models import TlsFacts
@@ -35,7 +36,7 @@ _LEGACY_SERVER_CONNECT = 0x4
 BodyRule = Callable[[int, str], int]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, weakref_slot=True)
 class Reply:
     """What came back for one request. Header names are lower case, values one clean line of bounded length."""
 
@@ -48,6 +49,10 @@ class Reply:
     protocol: str
     tls: TlsFacts | None = field(default=None, compare=False)
     location: str | None = None  #: as sent
+
+    def without_body(self) -> Reply:
+        """The same without its body, which may be large, for as long as only the rest is needed."""
+        return replace(self, body=b"")
 
     @property
     def content_type(self) -> str:
@@ -80,6 +85,7 @@ class Fetcher:
         ports = hosts.ports if hosts and not settings.extra_ports else settings.extra_ports
         self.policy = AddressPolicy(settings.allow_networks, ports)
         self.resolver = GatedResolver(self.policy, settings.lookup or SystemLookup(hosts))
+        self.memory = BodyMemory()
         self._session: aiohttp.ClientSession | None = None
 
     async def __aenter__(self) -> Self:
@@ -163,9 +169,14 @@ class Fetcher:
             if isinstance(response, _Response) and response.transport is not None:
                 pace.connections.add(response.transport)
                 tls = _tls_facts(response.ssl_object)
-            body, is_cut = await _read(response, rule)
+            reader = _BodyReader(response, rule, self.memory)
+            try:
+                body, is_cut = await reader.read()
+            except BaseException:
+                self.memory.give(reader.room)
+                raise
             version = response.version
-            return Reply(
+            reply = Reply(
                 url=url,
                 status=response.status,
                 headers=clean,
@@ -176,6 +187,9 @@ class Fetcher:
                 tls=tls,
                 location=response.headers.get("Location") if response.status in REDIRECTS else None,
             )
+            if reader.room:
+                self.memory.keep_for(reply, reader.room)
+            return reply
 
     def _wanted(self, response: aiohttp.ClientResponse, headers: Mapping[str, str], body_rule: BodyRule) -> int:
         coding = ",".join(response.headers.getall("Content-Encoding", ())).strip().lower()
@@ -192,27 +206,48 @@ def _verifying_context() -> ssl.SSLContext:
     return context
 
 
-async def _read(response: aiohttp.ClientResponse, limit: int) -> tuple[bytes, bool]:
-    """Up to ``limit`` decoded bytes, and whether there was more or the end is missing."""
-    if limit == 0:
-        response.close()
-        return b"", True
-    parts: list[bytes] = []
-    size = 0
-    try:
-        async for chunk in response.content.iter_any():
-            parts.append(chunk)
-            size += len(chunk)
-            if size > limit:
-                response.close()  # not release: what is left must not be read into the next request
-                return b"".join(parts)[:limit], True
-    except aiohttp.ClientPayloadError as error:
-        # A wrong Content-Length or a missing last chunk: browsers show what came, so do we.
-        if not size or has_cause(error, ContentEncodingError) or has_cause(error, OSError):
-            raise
-        response.close()
-        return b"".join(parts), True
-    return b"".join(parts), False
+class _BodyReader:
+    """Reads one body up to a limit, taking room for it when it grows large."""
+
+    def __init__(self, response: aiohttp.ClientResponse, limit: int, memory: BodyMemory) -> None:
+        self._response = response
+        self._limit = limit
+        self._memory = memory
+        self._parts: list[bytes] = []
+        self._size = 0
+        self.room = 0  #: taken of the memory, for the caller to give back
+
+    async def read(self) -> tuple[bytes, bool]:
+        """Up to ``limit`` decoded bytes, and whether there was more or the end is missing."""
+        if self._limit == 0:
+            self._response.close()
+            return b"", True
+        try:
+            if await self._read_parts():
+                return b"".join(self._parts), False
+        except aiohttp.ClientPayloadError as error:
+            # A wrong Content-Length or a missing last chunk: browsers show what came, so do we.
+            if not self._size or has_cause(error, ContentEncodingError) or has_cause(error, OSError):
+                raise
+        self._response.close()  # not release: what is left must not be read into the next request
+        return b"".join(self._parts)[: self._limit], True
+
+    async def _read_parts(self) -> bool:
+        """Whether the body came to its end within the limit."""
+        async for part in self._response.content.iter_any():
+            self._parts.append(part)
+            self._size += len(part)
+            if self._size > self._limit:
+                return False
+            if self._size > SMALL_BODY_BYTES and not self.room and not await self._take_room():
+                return False
+        return True
+
+    async def _take_room(self) -> bool:
+        wanted = self._limit - SMALL_BODY_BYTES
+        if wanted > 0 and await self._memory.take(wanted):
+            self.room = wanted
+        return self.room > 0 or wanted <= 0
 
 
 def clean_headers(headers: Mapping[str, str]) -> dict[str, str]:

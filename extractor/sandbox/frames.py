@@ -33,8 +33,13 @@ def pack_order(order: Order, pid: int = 0) -> bytes:
 
 def pack(document: Mapping[str, Any], body: bytes = b"") -> bytes:
     """One message."""
+    return pack_head(document, len(body)) + body
+
+
+def pack_head(document: Mapping[str, Any], body_bytes: int) -> bytes:
+    """A message without its body, which is sent after it: so that a large body is not copied."""
     text = json.dumps(document).encode("ascii")
-    return HEADER.pack(len(text), len(body)) + text + body
+    return HEADER.pack(len(text), body_bytes) + text
 
 
 def read_exactly(connection: socket.socket, size: int) -> bytes:

@@ -16,7 +16,7 @@ from typing import Protocol, Self
 from pydantic import ValidationError
 
 from extractor.models import PageFacts
-from extractor.sandbox.frames import HEADER, MAX_JSON_BYTES, Order, pack, pack_order
+from extractor.sandbox.frames import HEADER, MAX_JSON_BYTES, Order, pack_head, pack_order
 
 #: Module and function that read a page in the child.
 READER = "extractor.page:read_page"
@@ -108,12 +108,12 @@ class PagePool:
         Raises:
             PageLost: the page went over the limits. SandboxUnavailable: no child could be started.
         """
-        message = pack({"url": url, "status": status, "headers": dict(headers or {})}, body)
+        head = pack_head({"url": url, "status": status, "headers": dict(headers or {})}, len(body))
         child = await self._idle.get()
         keep: _Child | None = None
         try:
             child = child or await self._new_child()
-            facts = PageFacts.model_validate_json(await self._ask(child, message))
+            facts = PageFacts.model_validate_json(await self._ask(child, head, body))
             child.pages += 1
             keep = child if child.pages < self._limits.pages_per_child else None
             return facts
@@ -126,9 +126,10 @@ class PagePool:
                 self._discard(child)
             self._idle.put_nowait(keep)
 
-    async def _ask(self, child: _Child, message: bytes) -> bytes:
+    async def _ask(self, child: _Child, head: bytes, body: bytes) -> bytes:
         async with asyncio.timeout(self._limits.wall_seconds):
-            child.writer.write(message)
+            child.writer.write(head)
+            child.writer.write(body)
             await child.writer.drain()
             return (await _receive(child.reader))[1]
 

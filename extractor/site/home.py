@@ -11,7 +11,7 @@ from extractor.errors import ExtractError, Permanent, Transient
 from extractor.fetch import Reply
 from extractor.fetch.urls import checked_url
 from extractor.models import PageFacts
-from extractor.robots import rate_limited
+from extractor.robots import rate_limited, retry_after_seconds
 from extractor.site.visit import HTML_TYPES, Validators, Visit
 
 #: Failures of one address of the site after which another of its addresses may still answer.
@@ -126,7 +126,9 @@ def raise_for_home(reply: Reply) -> None:
     if status == 429:
         raise rate_limited(reply.headers.get("retry-after"))
     if status >= 500:
-        raise Transient("http_5xx", f"The site answers with a server error (HTTP status {status}).")
+        after = retry_after_seconds(reply.headers.get("retry-after"))
+        message = f"The site answers with a server error (HTTP status {status})."
+        raise Transient("http_5xx", message, retry_after_seconds=after)
     if status in (408, 425):
         raise Transient("http_4xx", f"The site did not take the request this time (HTTP status {status}).")
     if status in (404, 410):

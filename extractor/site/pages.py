@@ -10,7 +10,7 @@ from collections.abc import Iterable
 
 from yarl import URL
 
-from extractor.crawl import CONTACT_VALUE, Frontier, common_paths
+from extractor.crawl import CONTACT_VALUE, Frontier, common_paths, page_key
 from extractor.errors import ExtractError, Permanent, Transient
 from extractor.fetch import Reply
 from extractor.fetch.pace import REQUESTS_AT_ONCE
@@ -35,6 +35,7 @@ class Crawl:
         self._max_pages = max_pages
         self._frontier = Frontier(home.url)
         self._frontier.add_links(home_facts.links)
+        home_facts.links.clear()  # five hundred of them for each page of each scan would add up
         self._read = 1
         self._started = 0
         self._failed = 0
@@ -89,7 +90,9 @@ class Crawl:
         except ExtractError:
             self._visit.note_failure(url, started)
             return False
-        if reply.url != url and not self._frontier.mark_seen(reply.url):
+        # /contact that becomes /contact/, or http that becomes https, is the page that was asked for.
+        is_elsewhere = page_key(str(reply.url)) != page_key(str(url))
+        if is_elsewhere and not self._frontier.mark_seen(reply.url):
             return False  # it redirects to a page that was read already
         if not 200 <= reply.status < 300 or reply.content_type not in HTML_TYPES:
             self._visit.note(reply, None)
@@ -105,6 +108,7 @@ class Crawl:
             self._guesses.clear()
         if self._frontier.count_above(CONTACT_VALUE) < self._max_pages - self._read:
             self._frontier.add_links(facts.links)
+        facts.links.clear()
         return True
 
     async def _read_sitemap(self) -> None:

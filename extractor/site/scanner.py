@@ -100,6 +100,7 @@ async def _read_site(visit: Visit, domain: str, max_pages: int) -> Scan:
         home, facts = found
         blocked = None
     visit.note(home, facts)
+    first, home = first.without_body(), home.without_body()
     rules = await visit.robots_for(first.url)
     sitemap_urls = list(rules.sitemaps)
     if blocked is None and facts is not None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
 
 import pytest
 from hypothesis import given
@@ -119,5 +121,11 @@ def test_retry_after_is_kept_within_a_day() -> None:
     assert rate_limited("120").retry_after_seconds == 120
     assert rate_limited("99999999").retry_after_seconds == 86_400
     assert rate_limited("-5").retry_after_seconds is None
-    assert rate_limited("Wed, 21 Oct 2026 07:28:00 GMT").retry_after_seconds is None
+    assert rate_limited("Wed, 21 Oct 2020 07:28:00 GMT").retry_after_seconds is None
+    assert rate_limited("Wed, 21 Oct 2099 07:28:00 GMT").retry_after_seconds == 86_400
+    assert rate_limited("Wed, 99 Oct 99999 07:28:00 GMT").retry_after_seconds is None
+    assert rate_limited("soon").retry_after_seconds is None
+    assert (
+        rate_limited(format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)).retry_after_seconds > 80
+    )
     assert rate_limited("٣").retry_after_seconds is None
