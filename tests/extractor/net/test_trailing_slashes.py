@@ -22,9 +22,11 @@ def with_final_slashes(request: Request, _: asyncio.StreamWriter) -> Answer:
 
 
 async def test_a_page_that_redirects_to_itself_with_a_final_slash_is_read(tmp_path: Path) -> None:
-    async with SiteServer([Fixture(("slash-fixture.com",), with_final_slashes)]) as server:
-        async with Scanner(settings_for(server, tmp_path)) as scanner:
-            report = (await scanner.scan("slash-fixture.com", max_pages=3)).report
+    async with (
+        SiteServer([Fixture(("slash-fixture.com",), with_final_slashes)]) as server,
+        Scanner(settings_for(server, tmp_path)) as scanner,
+    ):
+        report = (await scanner.scan("slash-fixture.com", max_pages=3)).report
 
     assert report.email_addresses == ["hello@slash-fixture.com"]
     assert [page.url for page in report.pages if page.status == 200] == [
