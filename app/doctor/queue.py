@@ -11,7 +11,7 @@ from app.doctor.models import Check, broken, sound, warning
 from app.doctor.patient import Connection, Patient
 from domain_queue import OldestPending, WorkerAlive, oldest_pending, workers_alive
 
-START_A_WORKER = "start one: scrapersky worker run"
+START_A_WORKER = "run: worker run"
 #: A due row that waited longer, while workers have free places, is a finding.
 WAIT_WARNING_SECONDS = 120.0
 

@@ -11,9 +11,9 @@ from pydantic import BaseModel, Field
 
 from app.api.authentication import IdentityDep
 from app.api.overview import read_overview
-from app.api.readiness import Check, run_checks
 from app.api.schemas import Overview
 from app.api.services import ServicesDep
+from app.doctor import Check, readiness
 
 router = APIRouter(tags=["operations"])
 
@@ -46,7 +46,7 @@ async def health(request: Request) -> Health:
 )
 async def ready(services: ServicesDep) -> JSONResponse:
     """Database, migrations, a live worker, and the age of the oldest pending domain."""
-    checks = await run_checks(services.database)
+    checks = await readiness(services.database)
     is_ready = all(check.ok for check in checks)
     content = Readiness(ready=is_ready, checks=checks).model_dump(mode="json")
     headers = {} if is_ready else {"Retry-After": "5"}
