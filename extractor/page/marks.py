@@ -45,16 +45,34 @@ _CONSENT_TEXT = re.compile(
     r"|tento web používá (?:soubory )?cookies|accept (?:all )?cookies|alle cookies akzeptieren|tout accepter|aceptar (?:todas las )?cookies|accetta (?:tutti i )?cookie|cookies? akzeptieren|alle akzeptieren",
     re.IGNORECASE,
 )
-_PRIVACY_TEXT = re.compile(
-    r"privacy|data protection|datenschutz|politique de confidentialit|confidentialité|protection des données|données personnelles|privacidad|protección de datos|privacidade|proteção de dados"
-    r"|privacybeleid|gegevensbescherming|polityka prywatności|ochrona danych|rodo|integritetspolicy|personuppgifter|dataskydd|personvern|privatlivspolitik|persondata|databeskyttelse|tietosuoja|yksityisyy"
-    r"|ochrana osobních|ochrany osobn|zásady ochrany|ochrana súkromia|adatvédelm|adatkezel|confidențialitate|protecția datelor|gizlilik|kvkk|kişisel veri|политика конфиденциальности|персональн|конфіденційн|поверителност"
-    r"|απορρήτου|プライバシー|個人情報|隐私|隱私|个人信息|개인정보|פרטיות|الخصوصية|kebijakan privasi|bảo mật|politika privatnosti|zasebnost|privātuma|privatumo|privaatsus|persónuvernd|rgpd|gdpr|dsgvo",
-    re.IGNORECASE,
+#: What links to a privacy policy are called, and what their addresses hold, in lower case.
+_PRIVACY_WORDS: Final = tuple(
+    """privacy|data protection|datenschutz|politique de confidentialit|confidentialité|protection des données|données personnelles|privacidad|protección de datos|privacidade|proteção de dados
+    |privacybeleid|gegevensbescherming|polityka prywatności|ochrona danych|rodo|integritetspolicy|personuppgifter|dataskydd|personvern|privatlivspolitik|persondata|databeskyttelse|tietosuoja|yksityisyy
+    |ochrana osobních|ochrany osobn|zásady ochrany|ochrana súkromia|adatvédelm|adatkezel|confidențialitate|protecția datelor|gizlilik|kvkk|kişisel veri|политика конфиденциальности|персональн|конфіденційн|поверителност
+    |απορρήτου|プライバシー|個人情報|隐私|隱私|个人信息|개인정보|פרטיות|الخصوصية|kebijakan privasi|bảo mật|politika privatnosti|zasebnost|privātuma|privatumo|privaatsus|persónuvernd|rgpd|gdpr|dsgvo""".replace(
+        "\n    ", ""
+    ).split("|")
 )
-_PRIVACY_PATH = re.compile(
-    r"/[^?#]{0,100}(?:privacy|datenschutz|confidentialite|donnees-personnelles|privacidad|privacidade|proteccion-de-datos|polityka-prywatnosci|integritet|personvern|tietosuoja|gdpr|rgpd|ochrana-osob|adatvedel|privatliv|gizlilik)",
-    re.IGNORECASE,
+_PRIVACY_PATHS: Final = (
+    "privacy",
+    "datenschutz",
+    "confidentialite",
+    "donnees-personnelles",
+    "privacidad",
+    "privacidade",
+    "proteccion-de-datos",
+    "polityka-prywatnosci",
+    "integritet",
+    "personvern",
+    "tietosuoja",
+    "gdpr",
+    "rgpd",
+    "dsgvo",
+    "ochrana-osob",
+    "adatvedel",
+    "privatliv",
+    "gizlilik",
 )
 _FEED_TYPES: Final = frozenset(
     ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
@@ -130,12 +148,11 @@ _CONSENT_CODE = re.compile(
 
 
 def has_privacy_policy(links: list[Link]) -> bool:
-    """A link whose words or address name a privacy policy."""
-    return any(
-        _PRIVACY_TEXT.search(link.text) or _PRIVACY_PATH.search(link.url)
-        for link in links
-        if "google.com/" not in link.url
-    )
+    """A link whose words or address name a privacy policy; the one of an embedded captcha is not the site's."""
+    own = [link for link in links if "google.com/" not in link.url]
+    texts = "\n".join(link.text for link in own).lower()
+    paths = "\n".join(link.url.partition("?")[0].split("/", 3)[-1] for link in own).lower()
+    return any(word in texts for word in _PRIVACY_WORDS) or any(word in paths for word in _PRIVACY_PATHS)
 
 
 def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:

@@ -319,7 +319,19 @@ class _Scan:
                 return start
             name = name.lower()
             if closing:
-                self._end(name, start, match.end())
+                if (
+                    name in _INLINE
+                    and name not in _SPACED
+                    and self.stack
+                    and self.stack[-1] == name
+                    and name not in self.owed
+                ):
+                    self.stack.pop()
+                    self.formatting -= name in _FORMATTING
+                    if self.hidden_below is not None and len(self.stack) < self.hidden_below:
+                        self.hidden_below = None
+                else:
+                    self._end(name, start, match.end())
                 continue
             jump = self._start(name, attributes, start, match.end())
             if jump is not None:

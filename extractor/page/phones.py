@@ -153,19 +153,34 @@ def text_candidates(text: str) -> Iterator[Candidate]:
     seen: set[tuple[str, bool]] = set()
     for start, number in _runs(text):
         before, label = _label(text, start)
-        is_glued = _NOT_BEFORE.search(text[max(0, start - 1) : start]) is not None
-        if is_glued and not (
-            _RUN_ON_BEFORE.search(before) and (_last(_PHONE_LABEL, label) >= 0 or _last(_FAX_LABEL, label) >= 0)
-        ):
+        is_plain = not _may_be_unlabelled(number)
+        if is_plain and not _LETTER.search(label):
             continue
         candidate = _candidate(number, before, label)
-        if candidate and (candidate.text, candidate.fax) not in seen:
+        if candidate is None or (is_plain and not candidate.labelled):
+            continue
+        if _NOT_BEFORE.search(text, max(0, start - 1), start) and not (
+            _RUN_ON_BEFORE.search(before) and candidate.labelled
+        ):
+            continue
+        if (candidate.text, candidate.fax) not in seen:
             seen.add((candidate.text, candidate.fax))
             yield candidate
             if len(seen) >= MAX_CANDIDATES:
                 break
     if "8" in text:
         yield from _words_as_numbers(text)
+
+
+_LETTER = re.compile(r"[^\W\d_]|[☎📞📱✆🕿📠🖷]")
+
+
+def _may_be_unlabelled(number: str) -> bool:
+    """Whether a run of digits is grouped as numbers are; anything else needs a word that calls it a number."""
+    if number.lstrip("( ")[:1] in "+＋" or number.lstrip("( ").startswith("00"):
+        return True
+    groups = _GROUP.findall(number)
+    return 2 <= len(groups) <= 6 and 7 <= sum(map(len, groups)) <= 13 and not _PRICE_LIKE.fullmatch(number)
 
 
 def _runs(text: str) -> Iterator[tuple[int, str]]:
@@ -191,7 +206,7 @@ def _words_as_numbers(text: str) -> Iterator[Candidate]:
 
 
 def _candidate(number: str, before: str, label: str) -> Candidate | None:
-    if _OTHER_LABEL.search(before) or _DATE.search(number) or _TIME_RANGE.match(number.strip()):
+    if _DATE.search(number) or _TIME_RANGE.match(number.strip()) or (before and _OTHER_LABEL.search(before)):
         return None
     fax, phone = _last(_FAX_LABEL, label), _last(_PHONE_LABEL, label)
     if phone < 0 and _SHORT_PHONE_LABEL.search(label[-4:]):
@@ -227,7 +242,7 @@ def _label(text: str, start: int) -> tuple[str, str]:
     numbers = list(_PREVIOUS_NUMBER.finditer(label))
     if numbers and not _ALSO.fullmatch(label[numbers[-1].end() :]):
         label = label[numbers[-1].end() :]
-    return before[-50:], label[-45:]
+    return before[-36:], label[-45:]
 
 
 # Reading a number

@@ -28,13 +28,13 @@ _UNESCAPED = re.compile(rf"(?:unescape|decodeURIComponent)\(\s{{0,9}}({_STRING})
 _ATOB = re.compile(r"atob\(\s{0,9}[\"']([A-Za-z0-9+/=]{8,800})[\"']")
 _REVERSED = re.compile(rf"({_STRING})\.split\(\s{{0,4}}(?:''|\"\")\s{{0,4}}\)\.reverse\(\)")
 _ROTATED = re.compile(r"UnCryptMailto\(\s{0,9}['\"]([^'\"]{8,300})['\"]", re.IGNORECASE)
-_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
-_SIGN_OF_MAIL = re.compile(r"mailto|[\"']@[\"']|&#0{0,4}64;|\\x40|\\u0040|%40|UnCryptMailto|bWFpbHRv|otliam|@")
 _WRITES = re.compile(
     r"document\.write|innerHTML|\.href\s{0,4}=|\.text\(|\.html\(|\.append|textContent|location|mailto|getElementById|UnCrypt"
     r"|(?<!\w)e-?mail(?!\w)",
     re.IGNORECASE,
 )
+_ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
+_SIGN_OF_MAIL = re.compile(r"mailto|[\"']\s?@|@[\"']|&#0{0,4}64;|\\x40|\\u0040|%40|UnCryptMailto|bWFpbHRv|otliam")
 
 
 def addresses_in_scripts(scripts: list[str]) -> Iterator[tuple[str, str]]:

@@ -77,52 +77,76 @@ def _rule(name: str, entry: dict[str, object]) -> Rule:
     return rule
 
 
+@dataclass(frozen=True, slots=True)
+class _Index:
+    """The rules turned round: from what a page has to the rules that ask for it."""
+
+    substrings: tuple[tuple[str, tuple[tuple[str, Rule], ...]], ...]  #: field of Surface, its substrings
+    headers: Mapping[str, list[tuple[re.Pattern[str], Rule]]]
+    meta: Mapping[str, list[tuple[re.Pattern[str], Rule]]]
+    cookies: tuple[tuple[str, Rule], ...]
+    by_name: Mapping[str, Rule]
+
+
+@cache
+def _index() -> _Index:
+    headers: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+    meta: dict[str, list[tuple[re.Pattern[str], Rule]]] = {}
+    for rule in rules():
+        for patterns, by_field in ((rule.headers, headers), (rule.meta, meta)):
+            for name, pattern in patterns:
+                by_field.setdefault(name, []).append((pattern, rule))
+    fields = ("assets", "markup", "inline", "comments")
+    return _Index(
+        substrings=tuple(
+            (name, tuple((text, rule) for rule in rules() for text in getattr(rule, name))) for name in fields
+        ),
+        headers=headers,
+        meta=meta,
+        cookies=tuple((name, rule) for rule in rules() for name in rule.cookies),
+        by_name={rule.name: rule for rule in rules()},
+    )
+
+
 def detect(surface: Surface) -> list[Technology]:
     """The technologies of a page, by name, each with its version where one can be read."""
+    index = _index()
     found: dict[str, str | None] = {}
-    cookies = tuple(surface.cookies)
-    for rule in rules():
-        version = _match(rule, surface, cookies)
-        if version is not None:
-            found[rule.name] = version or _version(rule, surface)
-    _add_implied(found)
-    known = {rule.name: rule for rule in rules()}
+    for rule in _marked(surface, index):
+        found.setdefault(rule.name, None)
+    for rule, version in _stated(surface, index):
+        found[rule.name] = found.get(rule.name) or version
+    for name, version in found.items():
+        found[name] = version or _version(index.by_name[name], surface)
+    _add_implied(found, index)
     return [
-        Technology(name=name, version=found[name], categories=list(known[name].categories) if name in known else [])
+        Technology(name=name, version=found[name], categories=list(index.by_name[name].categories))
         for name in sorted(found, key=str.lower)
     ]
 
 
-def _match(rule: Rule, surface: Surface, cookies: tuple[str, ...]) -> str | None:
-    """None without a mark; else the version a header or meta element states, or ''."""
-    for texts, value in ((rule.assets, surface.assets), (rule.markup, surface.markup), (rule.inline, surface.inline)):
-        for text in texts:
-            if text in value:
-                return _stated(rule, surface) or ""
-    stated = _stated(rule, surface)
-    if stated is not None:
-        return stated
-    if any(cookie.startswith(name) for name in rule.cookies for cookie in cookies):
-        return ""
-    return "" if any(text in surface.comments for text in rule.comments) else None
+def _marked(surface: Surface, index: _Index) -> Iterator[Rule]:
+    """The rules with a mark that states no version."""
+    for name, substrings in index.substrings:
+        value: str = getattr(surface, name)
+        yield from [rule for text, rule in substrings if text in value]
+    for cookie in surface.cookies:
+        yield from [rule for beginning, rule in index.cookies if cookie.startswith(beginning)]
 
 
-def _stated(rule: Rule, surface: Surface) -> str | None:
-    """The version in a header or meta element, '' where one matches without a version, None where none does."""
-    matches = list(_pattern_matches(rule, surface))
-    if not matches:
-        return None
-    return next((match["version"] for match in matches if match.groupdict().get("version")), "")
-
-
-def _pattern_matches(rule: Rule, surface: Surface) -> Iterator[re.Match[str]]:
-    for name, pattern in rule.headers:
-        if name in surface.headers and (match := pattern.search(surface.headers[name])):
-            yield match
-    for name, pattern in rule.meta:
-        for content in surface.meta.get(name, ()):
-            if match := pattern.search(content[:300]):
-                yield match
+def _stated(surface: Surface, index: _Index) -> Iterator[tuple[Rule, str | None]]:
+    """The rules that a header or meta element matches, with the version it states."""
+    values = [(index.headers[name], value) for name, value in surface.headers.items() if name in index.headers]
+    values += [
+        (index.meta[name], content[:300])
+        for name, contents in surface.meta.items()
+        if name in index.meta
+        for content in contents
+    ]
+    for patterns, value in values:
+        for pattern, rule in patterns:
+            if match := pattern.search(value):
+                yield rule, match.groupdict().get("version")
 
 
 def _version(rule: Rule, surface: Surface) -> str | None:
@@ -133,12 +157,10 @@ def _version(rule: Rule, surface: Surface) -> str | None:
     return None
 
 
-def _add_implied(found: dict[str, str | None]) -> None:
-    by_name = {rule.name: rule for rule in rules()}
+def _add_implied(found: dict[str, str | None], index: _Index) -> None:
     waiting = list(found)
     while waiting:
-        rule = by_name.get(waiting.pop())
-        for name in rule.implies if rule else ():
+        for name in index.by_name[waiting.pop()].implies:
             if name not in found:
                 found[name] = None
                 waiting.append(name)
