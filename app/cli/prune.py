@@ -8,11 +8,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.context import JsonOption, print_json, run_with_database
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.database import Database
     from app.prune import Pruned
+    from app.settings import Settings
 
 
 def prune(

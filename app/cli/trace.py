@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from app.cli.context import CommandFailed, JsonOption, console, plain, print_json, run_with_database
-from app.settings import Settings
 
 if TYPE_CHECKING:
     from app.database import Database
+    from app.settings import Settings
     from app.trace import Event, Trace
 
 

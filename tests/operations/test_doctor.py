@@ -22,6 +22,8 @@ from app.doctor import Check, Patient, Report, examine, readiness
 from app.doctor.chain import CHAIN
 from app.settings import DEFAULT_TENANT_ID, Settings
 from domain_queue import Job, Submission, submit
+from tests.support.pgbouncer import Pooler, running_pooler
+from tests.support.postgres import Server
 from tests.support.queue_workers import working
 
 Connection = psycopg.AsyncConnection[Any]
@@ -290,6 +292,30 @@ async def _value(conn: Connection, query: str) -> Any:
     row = await (await conn.execute(query)).fetchone()
     assert row is not None
     return row[0]
+
+
+async def test_the_seeds_dsn_through_a_transaction_pooler_is_understood_and_works_by_polling(
+    database: str, pooler: Pooler
+) -> None:
+    async with working(database):
+        checks = await run_doctor(settings_for(pooler.seed_dsn(database)))
+    assert [name for name, check in checks.items() if not check.ok] == []
+    assert "a transaction pooler: one transaction, one server process" in checks["pooler"].seen
+    assert "workers poll" in checks["listen"].seen
+    assert "LISTEN_DATABASE_URL" in str(checks["listen"].advice)
+    assert "ended and removed" in checks["round_trip"].seen
+
+
+async def test_a_pooler_whose_port_does_not_tell_is_found_out(database: str, postgres: Server) -> None:
+    with running_pooler(postgres.conninfo, port=5431) as pooler:
+        checks = await run_doctor(settings_for(pooler.conninfo(database)), only=["pooler", "prepared_statements"])
+    assert "a transaction pooler listens on port 5431" in checks["pooler"].seen
+    assert_broken(checks, "prepared_statements", "prepared statement", "no_prepare")
+
+
+async def test_a_listen_dsn_that_cannot_listen_is_broken(database: str, pooler: Pooler) -> None:
+    settings = settings_for(database, listen_database_url=SecretStr(pooler.seed_dsn(database)))
+    assert_broken(await run_doctor(settings, only=["listen"]), "listen", "LISTEN_DATABASE_URL", "session-mode")
 
 
 def doctor_process(**variables: str) -> subprocess.CompletedProcess[str]:
