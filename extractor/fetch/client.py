@@ -119,6 +119,17 @@ class Fetcher:
             await self._session.close()
         await self.resolver.close()
 
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """The one session.
+
+        Raises:
+            RuntimeError: outside the fetcher's context.
+        """
+        if self._session is None:
+            raise RuntimeError("the fetcher is used outside its context")
+        return self._session
+
     async def get(
         self,
         url: URL,
@@ -158,11 +169,9 @@ class Fetcher:
     async def _request(
         self, url: URL, body_rule: BodyRule, headers: Mapping[str, str], started: float, pace: Pace
     ) -> Reply:
-        if self._session is None:
-            raise RuntimeError("the fetcher is used outside its context")
         connect = min(self._settings.connect_seconds, self._settings.timeout_seconds)
         timeout = aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect)
-        async with self._session.get(url, allow_redirects=False, timeout=timeout, headers=headers) as response:
+        async with self.session.get(url, allow_redirects=False, timeout=timeout, headers=headers) as response:
             clean = clean_headers(response.headers)
             rule = MAX_REDIRECT_BODY if response.status in REDIRECTS else self._wanted(response, clean, body_rule)
             tls = None

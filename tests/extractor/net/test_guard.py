@@ -13,15 +13,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import aiohttp
 import pytest
 
 from extractor.errors import ExtractError
-from extractor.network import Endpoint
+from extractor.fetch import Fetcher
+from extractor.network import Endpoint, RefusedAddress
 from extractor.site import FetchSettings, Scanner
 from tests.extractor.net.guarded_world import FORBIDDEN, PUBLIC, REDIRECTS, ZONE
 
-#: One worker runs them all, so that the module's fixture is made once.
-pytestmark = pytest.mark.xdist_group("guard")
 ROOT = Path(__file__).parents[3]
 
 
@@ -31,11 +31,8 @@ def can_make_a_network() -> bool:
     return subprocess.run(["unshare", "-n", "-m", "true"], capture_output=True).returncode == 0
 
 
-@pytest.fixture(scope="module")
-def world() -> dict[str, Any]:
+def run_guarded_world() -> dict[str, Any]:
     """What came of it in a network of its own; that needs root, and the namespaces of Linux."""
-    if not can_make_a_network():
-        pytest.skip("no root, so no network namespace: see the test with injected names below, which always runs")
     command = ["unshare", "-n", "-m", sys.executable, "-m", "tests.extractor.net.guarded_world"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=100)
     assert done.returncode == 0, done.stderr
@@ -43,41 +40,29 @@ def world() -> dict[str, Any]:
     return result
 
 
-def test_not_one_forbidden_address_was_connected_to(world: dict[str, Any]) -> None:
-    assert world["hits"] == []
-    assert world["sings"] == ["('169.254.169.254', 80)"], "without the guard the canary is reached"
+@pytest.mark.root
+@pytest.mark.skipif(not can_make_a_network(), reason="no root, so no network namespace: the next test always runs")
+def test_in_a_network_of_its_own_no_forbidden_address_is_connected_to(subtests: pytest.Subtests) -> None:
+    world = run_guarded_world()
+    outcomes = world["outcomes"]
 
-
-def test_public_sites_are_read_with_every_guard_on(world: dict[str, Any]) -> None:
-    for name in ("good.com", "six.com", "both.com", "links-inside.com"):
-        assert world["outcomes"][name] == f"report https://{name}/"
-
-
-def test_the_public_address_of_a_mixed_answer_is_used(world: dict[str, Any]) -> None:
-    assert world["outcomes"]["mixed.com"] == "report https://mixed.com/"
-
-
-@pytest.mark.parametrize("number", range(len(FORBIDDEN)), ids=FORBIDDEN)
-def test_a_name_of_a_forbidden_address_is_refused(world: dict[str, Any], number: int) -> None:
-    assert world["outcomes"][f"forbidden-{number}.com"] == "refused_address"
-
-
-@pytest.mark.parametrize("name", [*REDIRECTS, "inner.com", "mapped.com"])
-def test_a_redirect_inside_is_refused(world: dict[str, Any], name: str) -> None:
-    assert world["outcomes"][name] == "refused_address"
-
-
-def test_a_name_that_moves_inside_is_refused_then(world: dict[str, Any]) -> None:
-    assert world["outcomes"]["rebinding.com"] == "report https://rebinding.com/"
-    assert world["outcomes"]["rebinding.com again"] == "refused_address"
-
-
-def test_a_robots_file_that_lies_inside_is_not_read(world: dict[str, Any]) -> None:
-    assert world["outcomes"]["robots-inside.com"] == "report https://robots-inside.com/"
-
-
-def test_every_refusal_is_worded_alike(world: dict[str, Any]) -> None:
-    assert world["messages"] == ["The domain does not lead to a public address."]
+    with subtests.test("not one canary was reached, though they sing without the guard"):
+        assert world["hits"] == []
+        assert world["sings"] == ["('169.254.169.254', 80)"]
+    for name in ("good.com", "six.com", "both.com", "links-inside.com", "mixed.com", "robots-inside.com"):
+        with subtests.test("a public site is read with every guard on", name=name):
+            assert outcomes[name] == f"report https://{name}/"
+    for number, address in enumerate(FORBIDDEN):
+        with subtests.test("a name of a forbidden address is refused", address=address):
+            assert outcomes[f"forbidden-{number}.com"] == "refused_address"
+    for name in (*REDIRECTS, "inner.com", "mapped.com"):
+        with subtests.test("a redirect inside is refused", name=name):
+            assert outcomes[name] == "refused_address"
+    with subtests.test("a name that moves inside is refused then"):
+        assert outcomes["rebinding.com"] == "report https://rebinding.com/"
+        assert outcomes["rebinding.com again"] == "refused_address"
+    with subtests.test("every refusal is worded alike"):
+        assert world["messages"] == ["The domain does not lead to a public address."]
 
 
 class Inside:
@@ -105,6 +90,26 @@ async def test_without_root_too_no_forbidden_address_is_connected_to() -> None:
             with pytest.raises(ExtractError) as refused:
                 await scanner.scan(name, max_pages=1)
             assert refused.value.code == "refused_address"
+    server.close()
+
+    assert connected == []
+
+
+async def test_the_socket_is_vetted_even_where_the_resolver_is_passed_over() -> None:
+    """A literal address is never looked up: only the socket factory sees it."""
+    connected = []
+
+    async def canary(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        connected.append(writer.get_extra_info("peername"))
+        writer.close()
+
+    server = await asyncio.start_server(canary, "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    async with Fetcher(FetchSettings(extra_ports=frozenset({port}))) as fetcher:
+        for literal in ("127.0.0.1", "[::ffff:127.0.0.1]"):
+            with pytest.raises(aiohttp.ClientConnectorError) as refused:
+                await fetcher.session.get(f"http://{literal}:{port}/")
+            assert isinstance(refused.value.os_error, RefusedAddress)
     server.close()
 
     assert connected == []
