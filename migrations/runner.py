@@ -15,6 +15,8 @@ from psycopg.rows import class_row
 # Any fixed number will do, as long as nothing else in the database locks it.
 MIGRATION_LOCK_KEY = 3_708_226_114_953_712
 FILE_NAME = re.compile(r"(\d{4})_([a-z0-9_]+)\.sql")
+#: A first line by which a migration says that programs knowing only the migrations up to N run on with it.
+COMPATIBLE_WITH = re.compile(r"-- compatible-with: (\d{4})\n")
 
 Connection = psycopg.Connection[tuple[object, ...]]
 
@@ -26,7 +28,7 @@ class MigrationError(Exception):
 
 
 class SchemaTooNew(MigrationError):
-    """The database holds a migration that this program does not know: the program is older than the database."""
+    """The program is older than the database, and a migration that it does not know says that it cannot run with it."""
 
     code = "schema_too_new"
 
@@ -45,6 +47,7 @@ class Migration:
     name: str
     sql: str
     sha256: str
+    compatible_with: int | None = None  #: programs that know the migrations up to this one run on; None: none do
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,6 +58,7 @@ class AppliedMigration:
     name: str
     sha256: str
     applied_at: datetime
+    compatible_with: int | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,24 +71,30 @@ class MigrationStatus:
 
 CREATE_SCHEMA_MIGRATIONS = """
     CREATE TABLE IF NOT EXISTS schema_migrations (
-        number     integer PRIMARY KEY,
-        name       text NOT NULL,
-        sha256     text NOT NULL,
-        applied_at timestamptz NOT NULL DEFAULT now()
+        number          integer PRIMARY KEY,
+        name            text NOT NULL,
+        sha256          text NOT NULL,
+        applied_at      timestamptz NOT NULL DEFAULT now(),
+        compatible_with integer
     )
 """
+
+# Databases that were set up before the column was thought of.
+ADD_COMPATIBLE_WITH = "ALTER TABLE schema_migrations ADD COLUMN IF NOT EXISTS compatible_with integer"
 
 TABLE_EXISTS = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 
 SELECT_APPLIED = """
-    SELECT number, name, sha256, applied_at
+    SELECT number, name, sha256, applied_at,
+           -- Through the document, so that a table without the column can be read too.
+           (to_jsonb(schema_migrations) ->> 'compatible_with')::integer AS compatible_with
     FROM schema_migrations
     ORDER BY number
 """
 
 INSERT_APPLIED = """
-    INSERT INTO schema_migrations (number, name, sha256)
-    VALUES (%(number)s, %(name)s, %(sha256)s)
+    INSERT INTO schema_migrations (number, name, sha256, compatible_with)
+    VALUES (%(number)s, %(name)s, %(sha256)s, %(compatible_with)s)
 """
 
 
@@ -97,15 +107,7 @@ def load_migrations() -> list[Migration]:
     found = []
     for entry in resources.files("migrations").iterdir():
         if match := FILE_NAME.fullmatch(entry.name):
-            body = entry.read_bytes()
-            found.append(
-                Migration(
-                    number=int(match[1]),
-                    name=match[2],
-                    sql=body.decode(),
-                    sha256=hashlib.sha256(body).hexdigest(),
-                )
-            )
+            found.append(_read_migration(int(match[1]), match[2], entry.read_bytes()))
     found.sort(key=lambda migration: migration.number)
     numbers = [migration.number for migration in found]
     if numbers != list(range(1, len(found) + 1)):
@@ -113,11 +115,23 @@ def load_migrations() -> list[Migration]:
     return found
 
 
+def _read_migration(number: int, name: str, body: bytes) -> Migration:
+    text = body.decode()
+    compatible = COMPATIBLE_WITH.match(text)
+    return Migration(
+        number=number,
+        name=name,
+        sql=text,
+        sha256=hashlib.sha256(body).hexdigest(),
+        compatible_with=int(compatible[1]) if compatible else None,
+    )
+
+
 def migration_status(conn: Connection, *, migrations: list[Migration] | None = None) -> MigrationStatus:
     """What is applied and what is pending; reads only.
 
     Raises:
-        SchemaTooNew: the database has a migration this program does not know.
+        SchemaTooNew: the database has a migration that this program does not know and cannot run with.
         ChecksumMismatch: an applied migration differs from the file of the same number.
     """
     known = load_migrations() if migrations is None else migrations
@@ -155,13 +169,22 @@ def _apply_next(conn: Connection, known: list[Migration]) -> Migration | None:
         conn.execute(CREATE_SCHEMA_MIGRATIONS)
         applied = _select_applied(conn)
         _check(applied, known)
-        if len(applied) == len(known):
+        if len(applied) >= len(known):
             return None
         migration = known[len(applied)]
         # A migration may take longer than any statement timeout the role or the DSN sets.
         conn.execute("SET LOCAL statement_timeout = 0")
         conn.execute(migration.sql.encode())
-        conn.execute(INSERT_APPLIED, {"number": migration.number, "name": migration.name, "sha256": migration.sha256})
+        conn.execute(ADD_COMPATIBLE_WITH)
+        conn.execute(
+            INSERT_APPLIED,
+            {
+                "number": migration.number,
+                "name": migration.name,
+                "sha256": migration.sha256,
+                "compatible_with": migration.compatible_with,
+            },
+        )
     return migration
 
 
@@ -178,6 +201,8 @@ def _check(applied: list[AppliedMigration], known: list[Migration]) -> None:
     for row in applied:
         migration = by_number.get(row.number)
         if migration is None:
+            if row.compatible_with is not None and row.compatible_with <= len(known):
+                continue
             raise SchemaTooNew(
                 f"the database has migration {row.number:04}_{row.name}, this program knows only up to "
                 f"{len(known):04}: start a newer version of the program"

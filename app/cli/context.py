@@ -8,7 +8,7 @@ import logging
 import os
 import sys
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterator, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
@@ -164,6 +164,27 @@ def apply_migrations(settings: Settings) -> list[str]:
         prepare_threshold=None,
     ) as conn:
         return [f"{migration.number:04}_{migration.name}" for migration in migrations.migrate(conn)]
+
+
+def refuse_a_newer_database(settings: Settings) -> None:
+    """Return where this program can work with the database as it is, and where there is none to be asked yet.
+
+    Raises:
+        MigrationError: the program is older than the database and cannot run with it, or a migration was edited.
+    """
+    import psycopg
+
+    from app.dsn import parse_dsn
+    from domain_queue.links import link_conninfo
+    from migrations import migration_status
+
+    assert settings.database_url is not None, "inside database_running"  # noqa: S101 - an invariant, not input
+    conninfo = parse_dsn(settings.database_url.get_secret_value()).conninfo
+    # A process that starts before its database waits for it: this look is no condition for that.
+    with suppress(psycopg.OperationalError):
+        started = link_conninfo(conninfo, application_name="scrapersky start", connect_timeout=3)
+        with psycopg.connect(started, autocommit=True, prepare_threshold=None) as conn:
+            migration_status(conn)
 
 
 @asynccontextmanager

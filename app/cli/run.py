@@ -17,6 +17,7 @@ from app.cli.context import (
     note,
     print_json,
     print_table,
+    refuse_a_newer_database,
 )
 
 if TYPE_CHECKING:
@@ -61,6 +62,7 @@ def web(host: HostOption = None, port: PortOption = None, data_dir: DataDirOptio
         settings = load_settings(host=host, port=port, scrapersky_data_dir=data_dir)
         log.configure(settings)
         with database_running(settings) as running:
+            refuse_a_newer_database(running)
             raise typer.Exit(run_web(running, inherited_listener()))
 
 
@@ -90,6 +92,7 @@ def worker_run(
         settings = load_settings(scrapersky_data_dir=data_dir)
         log.configure(settings)
         with database_running(settings) as running:
+            refuse_a_newer_database(running)
             asyncio.run(run_worker(running, concurrency=concurrency, drain=drain))
 
 
