@@ -31,6 +31,11 @@ class Rule:
     header: tuple[str, str] | None = None
     limit: int = WALL_CHARACTERS
 
+    @property
+    def only_words(self) -> bool:
+        """Nothing but words of the text decides: a small page of a real site may have them too."""
+        return self.title is None and self.mark is None and self.header is None
+
 
 def _words(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.IGNORECASE)
@@ -75,6 +80,10 @@ _RULES: Final = (
     Rule("javascript_wall", text=_words(r"^\W{0,5}(?:please )?(?:enable|turn on|activate) (?:javascript|js|cookies)(?: and cookies)?[^\n]{0,120}\W{0,5}$|^[^\n]{0,40}javascript is (?:required|disabled)[^\n]{0,120}$|^this site requires javascript[^\n]{0,120}$"), mark=_words(r"document\.cookie|location\.reload|slowaes|__test="), limit=300),
 )  # fmt: skip
 
+#: No wall offers to be written or called; a small page of a real site that speaks of access or maintenance does.
+_CONTACT_LINKS: Final = "a[href^='mailto:' i], a[href^='tel:' i]"
+_WORDS_ARE_NOT_ENOUGH: Final = frozenset({"denied", "maintenance", "captcha", "expired"})
+
 _FRAMED_SALE = re.compile(
     r"hugedomains|sedo\.|dan\.com|afternic|bodis|parkingcrew|godaddy\.com/(?:forsale|domain)|domainmarket|efty\.com",
     re.IGNORECASE,
@@ -103,7 +112,10 @@ def blocked_kind(document: Document) -> str | None:
     if length > SHORT_CHARACTERS:
         return None
     everything = _Lazy(lambda: _marks_of(document))
+    offers_contact = document.tree.css_first(_CONTACT_LINKS) is not None
     for rule in _RULES:
+        if offers_contact and rule.only_words and rule.kind in _WORDS_ARE_NOT_ENOUGH:
+            continue
         if length <= rule.limit and _matches(rule, document, title, everything):
             return rule.kind
     return "parked" if _is_framed_sale(document, length) else None

@@ -189,12 +189,31 @@ def _runs(text: str) -> Iterator[tuple[int, str]]:
         line_start = run.start()
         for line in run[0].split("\n"):
             position = 0
-            while match := _NUMBER.search(line, position):
+            while match := _NUMBER.search(line, position, _end_of_number(line, position)):
                 position = match.end()
                 end = line_start + match.end()
                 if not _NOT_BEHIND.match(text, end):
-                    yield line_start + match.start(), match[0]
+                    number = match[0].lstrip()
+                    yield end - len(number), number
             line_start += len(line) + 1
+
+
+#: Where a further number may begin: "020 7219 3000 / 07911 123456". In "0221 / 123456" it is one number still.
+_NEXT_NUMBER = re.compile(r"\s?[/·•]\s?(?=[(+]{0,2}0|\+)")
+LEAST_DIGITS = 7
+
+
+def _end_of_number(line: str, start: int) -> int:
+    """Where the number that begins at ``start`` ends at the latest, because another one begins."""
+    for match in _NEXT_NUMBER.finditer(line, start):
+        before, behind = line[start : match.start()], line[match.end() :]
+        if min(_digits(before), _digits(behind)) >= LEAST_DIGITS:
+            return match.start()
+    return len(line)
+
+
+def _digits(text: str) -> int:
+    return sum(character.isdigit() for character in text)
 
 
 def _words_as_numbers(text: str) -> Iterator[Candidate]:
@@ -354,9 +373,9 @@ def _national_prefix(region: str) -> str:
 
 
 def _is_invented(number: phonenumbers.PhoneNumber) -> bool:
-    """Numbers of examples: 555-0100 to 555-0199, all digits alike, 123456789."""
+    """Numbers of examples: area code 555, all digits alike, 123456789."""
     national = str(number.national_number)
-    if number.country_code == 1 and len(national) == 10 and (national[3:8] == "55501" or national[:3] == "555"):
+    if number.country_code == 1 and len(national) == 10 and national[:3] == "555":
         return True
     return len(set(national)) == 1 or national in (
         "123456789",
