@@ -10,6 +10,8 @@ from __future__ import annotations
 import fcntl
 import hashlib
 import os
+import pwd
+import stat
 import tempfile
 import time
 from contextlib import suppress
@@ -43,6 +45,11 @@ SETTINGS = {
     "log_timezone": "UTC",
     "timezone": "UTC",
 }
+
+#: What a server says that is starting, recovering or stopping: wait, and look again.
+SIGNS_OF_CHANGE = ("starting up", "shutting down", "recovery mode", "not yet accepting connections")
+#: What a running server says that has no room for one more.
+SIGNS_OF_LIFE = ("too many clients", "connection slots are reserved")
 
 TABLE_OF_DATABASES = "SELECT FROM pg_database WHERE datname = %s"
 
@@ -80,12 +87,16 @@ class EmbeddedPostgres:
     @property
     def conninfo(self) -> str:
         """How to connect, as the owner of the database."""
-        return make_conninfo(host=str(self._socket_folder()), user=USER, dbname=DATABASE)
+        given = {"host": str(self._socket_folder()), "user": USER, "dbname": DATABASE}
+        # Should the socket's folder lie in a shared place: nobody else's server is taken for ours.
+        with suppress(OSError, KeyError):
+            given["requirepeer"] = pwd.getpwuid(self.data.stat().st_uid).pw_name
+        return make_conninfo("", **given)
 
     def __enter__(self) -> Self:
         self._prepare_folder()
         with self._starting():
-            self._users_lock = (self.folder / "users.lock").open("a")
+            self._users_lock = _open_private(self.folder / "users.lock")
             fcntl.flock(self._users_lock, fcntl.LOCK_SH)
             try:
                 self._ensure_running()
@@ -111,7 +122,8 @@ class EmbeddedPostgres:
     def _prepare_folder(self) -> None:
         try:
             self._bin = postgres_bin()
-            self.folder.mkdir(parents=True, exist_ok=True)
+            # Root's is run by another account, which must be able to pass.
+            self.folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
             self._account = account_for(self.folder, self._bin)
         except (FileNotFoundError, NoUsableAccount) as error:
             raise EmbeddedPostgresError(str(error)) from error
@@ -127,6 +139,7 @@ class EmbeddedPostgres:
     def _ensure_running(self) -> None:
         if self._answers():
             self.was_running = True
+            self._create_database()
             return
         if not self.data.exists():
             self._initialise()
@@ -149,10 +162,8 @@ class EmbeddedPostgres:
         unfinished.rename(self.data)
 
     def _start(self) -> None:
-        socket_folder = self._socket_folder()
-        socket_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._account.own(socket_folder)
-        self.log_file.touch()
+        socket_folder = self._own_socket_folder()
+        self.log_file.touch(mode=0o600)
         self._account.own(self.log_file)
         options = " ".join(f"-c {name}='{value}'" for name, value in SETTINGS.items())
         done = self._pg_ctl(
@@ -168,13 +179,16 @@ class EmbeddedPostgres:
         return None if done.returncode == 0 else done.stdout
 
     def _answers(self) -> bool:
-        """Whether the server takes connections, waiting while it recovers from a crash."""
+        """Whether the server takes connections, waiting while it recovers from a crash or is on its way down."""
         deadline = time.monotonic() + START_TIMEOUT_SECONDS
         while True:
             try:
                 psycopg.connect(self.conninfo, dbname="postgres", connect_timeout=5).close()
             except psycopg.OperationalError as error:
-                if "starting up" not in str(error) or time.monotonic() > deadline:
+                said = str(error)
+                if any(sign in said for sign in SIGNS_OF_LIFE):
+                    return True
+                if not any(sign in said for sign in SIGNS_OF_CHANGE) or time.monotonic() > deadline:
                     return False
                 time.sleep(0.1)
             else:
@@ -185,13 +199,28 @@ class EmbeddedPostgres:
         pid_file = self.data / "postmaster.pid"
         with suppress(OSError, ValueError, IndexError):
             pid = int(pid_file.read_text().splitlines()[0])
-            if not _is_postgres(pid):
+            if not _is_server_of(pid, self.data):
                 pid_file.unlink()
 
     def _create_database(self) -> None:
         with psycopg.connect(self.conninfo, dbname="postgres", autocommit=True) as conn:
             if conn.execute(TABLE_OF_DATABASES, (DATABASE,)).fetchone() is None:
                 conn.execute(f"CREATE DATABASE {DATABASE}".encode())
+
+    def _own_socket_folder(self) -> Path:
+        """The socket's folder, made if need be, and nobody else's.
+
+        Raises:
+            EmbeddedPostgresError: somebody else made it, in a place that is everybody's.
+        """
+        folder = self._socket_folder()
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        seen = folder.lstat()
+        if not stat.S_ISDIR(seen.st_mode) or seen.st_uid not in (os.geteuid(), self._account.uid):
+            raise EmbeddedPostgresError(f"{folder} is somebody else's: name a shorter folder by SCRAPERSKY_DATA_DIR")
+        folder.chmod(0o700)
+        self._account.own(folder)
+        return folder
 
     def _socket_folder(self) -> Path:
         inside = self.folder / "run"
@@ -206,21 +235,28 @@ class _FileLock:
         self._path = path
 
     def __enter__(self) -> None:
-        self._file = self._path.open("a")
+        self._file = _open_private(self._path)
         fcntl.flock(self._file, fcntl.LOCK_EX)
 
     def __exit__(self, *_: object) -> None:
         self._file.close()
 
 
-def _is_postgres(pid: int) -> bool:
-    """Whether ``pid`` is a living postgres, as far as the system tells; when it does not tell, assume so."""
+def _open_private(path: Path) -> IO[str]:
+    """A file that only its owner may open: whoever can open it could lock it."""
+    return os.fdopen(os.open(path, os.O_CREAT | os.O_APPEND | os.O_WRONLY, 0o600), "a")
+
+
+def _is_server_of(pid: int, data: Path) -> bool:
+    """Whether ``pid`` is a living Postgres that works in ``data``; where the system does not tell, assume so."""
     try:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
     except PermissionError:
         pass
+    with suppress(OSError):
+        return Path(f"/proc/{pid}/cwd").samefile(data)
     with suppress(OSError):
         return "postgres" in Path(f"/proc/{pid}/comm").read_text()
     return True

@@ -13,9 +13,11 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from psycopg.conninfo import conninfo_to_dict
 
 from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
+DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 HOLDER = """
 import sys, time
 from pathlib import Path
@@ -126,6 +128,63 @@ def wait_until_gone(pid: int) -> None:
     while Path(f"/proc/{pid}").exists() and "zombie" not in Path(f"/proc/{pid}/status").read_text():
         assert time.monotonic() < deadline
         time.sleep(0.02)
+
+
+def test_a_stale_pid_file_that_names_another_postgres_does_not_stop_it(folder: Path) -> None:
+    with EmbeddedPostgres(folder / "other") as other:
+        foreign = (other.data / "postmaster.pid").read_text().splitlines()[0]
+        server = EmbeddedPostgres(folder)
+        with server:
+            lines = (server.data / "postmaster.pid").read_text().splitlines()
+            postmaster = int(lines[0])
+            os.kill(postmaster, signal.SIGKILL)
+            wait_until_gone(postmaster)
+        (server.data / "postmaster.pid").write_text("\n".join([foreign, *lines[1:]]) + "\n")
+
+        with server:
+            assert is_up(server)
+        assert is_up(other)
+
+
+def test_what_was_committed_is_on_disk_before_the_commit_returns(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server, psycopg.connect(server.conninfo) as conn:
+        shown = [conn.execute(f"SHOW {name}".encode()).fetchone() for name in DURABLE]
+
+    assert shown == [("on",)] * len(DURABLE)
+
+
+def test_a_start_that_was_killed_before_it_made_the_database_is_finished_by_the_next(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as first:
+        with psycopg.connect(first.conninfo, dbname="postgres", autocommit=True) as conn:
+            conn.execute("DROP DATABASE IF EXISTS scrapersky WITH (FORCE)")
+        with EmbeddedPostgres(folder) as second:
+            assert second.was_running
+            assert is_up(second)
+
+
+def test_nobody_else_may_open_what_it_keeps(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server:
+        names = ("data", "run", "postgres.log", "start.lock", "users.lock")
+        modes = {name: (server.folder / name).stat().st_mode & 0o077 for name in names}
+
+    assert modes == dict.fromkeys(names, 0)
+
+
+def test_a_socket_folder_in_a_shared_place_that_somebody_else_made_is_refused(tmp_path: Path) -> None:
+    server = EmbeddedPostgres(tmp_path / ("trap" * 30))
+    socket_folder = Path(conninfo_to_dict(server.conninfo)["host"])
+    socket_folder.symlink_to(tmp_path)
+    try:
+        with pytest.raises(EmbeddedPostgresError, match="somebody else"):
+            server.__enter__()
+    finally:
+        socket_folder.unlink()
+
+
+def test_a_server_of_another_account_is_not_taken_for_ours(folder: Path) -> None:
+    with EmbeddedPostgres(folder) as server, pytest.raises(psycopg.OperationalError, match="requirepeer"):
+        psycopg.connect(server.conninfo, requirepeer="daemon")
+    assert "requirepeer" in server.conninfo
 
 
 def test_a_folder_that_cannot_be_used_is_one_clear_sentence(tmp_path: Path) -> None:
