@@ -32,6 +32,7 @@ def answers(client: httpx.Client) -> bool:
 
 
 SCAN = "/api/v3/modernized_page_scraper/scan"
+BATCH = "/api/v3/batch_page_scraper/batch"
 STATUS = "/api/v3/modernized_page_scraper/status"
 
 
@@ -57,5 +58,25 @@ def finished(client: httpx.Client, job_id: str, *, seconds: float = 30) -> dict[
         return document if document["status"] in ("completed", "error", "cancelled") else None
 
     found = wait_for(look, what=f"the end of {job_id}", seconds=seconds)
+    assert found is not None
+    return found
+
+
+def submit_batch(client: httpx.Client, domains: list[str]) -> str:
+    """Post many domains, one page each; the batch's id."""
+    reply = client.post(BATCH, json={"domains": domains, "max_pages": 1})
+    assert reply.status_code == 202, reply.text
+    assert reply.json()["job_count"] == len(domains)
+    return str(reply.json()["batch_id"])
+
+
+def batch_finished(client: httpx.Client, batch_id: str, *, seconds: float = 120) -> dict[str, object]:
+    """The batch's document, once nothing of it is pending or processing."""
+
+    def look() -> dict[str, object] | None:
+        document = client.get(f"{BATCH}/{batch_id}/status", params={"limit": 1}).json()
+        return None if document["status"] in ("pending", "processing") else dict(document)
+
+    found = wait_for(look, what="the batch", seconds=seconds)
     assert found is not None
     return found

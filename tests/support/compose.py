@@ -104,9 +104,9 @@ def running_stack(name: str, folder: Path, *more: Path, workers: int) -> Iterato
     for file in folder.iterdir():
         file.chmod(0o644)
     try:
-        stack.run("build", "worker")
+        stack.run("build")
         stack.run("up", "-d", "sites")
-        address = _address(stack.containers("sites")[0])
+        address = address_of(stack.containers("sites")[0])
         (folder / "hosts").write_text(f"{address}:8080:1 *-fixture.com\n")
         stack.run("up", "-d", "--scale", f"worker={workers}")
         yield stack
@@ -134,7 +134,8 @@ def _docker(*arguments: str) -> str:
     return done.stdout
 
 
-def _address(container: str) -> str:
+def address_of(container: str) -> str:
+    """A container's address in its project's network."""
     [network] = json.loads(_docker("inspect", container))[0]["NetworkSettings"]["Networks"].values()
     return str(network["IPAddress"])
 
