@@ -290,7 +290,6 @@ def _add_wordpress_technologies(report: SiteReport, marked: list[PageFacts]) -> 
         ("Yoast SEO", _plugin_version(marked, "wordpress-seo"), ["SEO"], bool(report.has_yoast_seo)),
         ("WPForms", _plugin_version(marked, "wpforms-lite"), ["Form"], bool(report.has_wpforms)),
         ("PHP", None, ["Programming language"], True),
-        ("MySQL", None, ["Database"], True),
     ]
     for name, version, categories, is_there in wanted:
         if not is_there:
