@@ -14,11 +14,11 @@ from app.doctor.server import (
     check_prepared_statements,
     check_server_version,
 )
-from app.doctor.upkeep import check_connections, check_dead_rows, check_vacuum_horizon
+from app.doctor.upkeep import check_connections, check_dead_rows, check_locks, check_vacuum_horizon
 from app.doctor.wake import check_listen, check_notify_trigger
 
 CONNECTED = ("settings", "dsn", "connect")
-MIGRATED = (*CONNECTED, "server_version", "migrations", "schema")
+MIGRATED = (*CONNECTED, "server_version", "locks", "migrations", "schema")
 
 CHAIN = (
     Step(name="settings", look=check_settings),
@@ -26,11 +26,12 @@ CHAIN = (
     Step(name="connect", look=check_connect, needs=("settings", "dsn")),
     Step(name="server_version", look=check_server_version, needs=CONNECTED),
     Step(name="clock", look=check_clock, needs=CONNECTED),
+    Step(name="locks", look=check_locks, needs=CONNECTED),
     Step(name="pooler", look=check_pooler, needs=CONNECTED),
     Step(name="migrations", look=check_migrations, needs=CONNECTED),
     Step(name="schema", look=check_schema, needs=(*CONNECTED, "migrations")),
     Step(name="roles", look=check_roles, needs=CONNECTED),
-    Step(name="row_level_security", look=check_row_level_security, needs=(*CONNECTED, "migrations", "roles")),
+    Step(name="row_level_security", look=check_row_level_security, needs=(*CONNECTED, "locks", "migrations", "roles")),
     Step(name="prepared_statements", look=check_prepared_statements, needs=CONNECTED),
     Step(name="listen", look=check_listen, needs=CONNECTED),
     Step(name="notify_trigger", look=check_notify_trigger, needs=MIGRATED),

@@ -51,6 +51,8 @@ async def _look(step: Step, patient: Patient) -> Check:
         return await asyncio.wait_for(step.look(patient), step.seconds)
     except TimeoutError:
         return broken(f"no answer within {step.seconds:g} s", "the server or the network is stuck: look at its load")
+    except psycopg.errors.QueryCanceled:
+        return broken("the statement took too long", "see the check locks, and the server's load: run doctor again")
     except psycopg.OperationalError as error:
         return broken(f"the connection failed: {_first_line(error)}", "see the check connect, and run doctor again")
     except psycopg.Error as error:

@@ -36,6 +36,7 @@ class Patient:
     no_database: str | None = None  #: why the embedded server, where no other is named, cannot be used
     public_name: str = PUBLIC_NAME
     public_port: int = 443
+    probe_seconds: float = 4.0  #: how long the probe row is followed through the queue
     dsn: Dsn | None = None
     listen_dsn: Dsn | None = None
     conn: Connection | None = None

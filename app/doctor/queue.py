@@ -171,7 +171,6 @@ def _duration(seconds: float) -> str:
 
 PROBE_TENANT = UUID("d0c70400-0000-4000-8000-000000000000")
 PROBE_TENANT_NAME = "doctor-probe"
-PROBE_SECONDS = 4.0
 
 INSERT_TENANT = """
     INSERT INTO tenants (id, name)
@@ -225,13 +224,13 @@ async def check_round_trip(patient: Patient) -> Check:
     if status == "pending":
         return await _unclaimed(patient)
     return broken(
-        f"the probe was {status} ({code or 'no code'}) after {PROBE_SECONDS:g} s",
+        f"the probe was {status} ({code or 'no code'}) after {patient.probe_seconds:g} s",
         "look at the worker's log: it claims, and does not finish",
     )
 
 
 async def _follow(patient: Patient, job_id: UUID) -> tuple[str, str | None, float | None]:
-    ends = time.monotonic() + PROBE_SECONDS
+    ends = time.monotonic() + patient.probe_seconds
     pause = 0.005
     while True:
         found = await patient.rows(SELECT_PROBE, {"id": job_id})
@@ -247,7 +246,7 @@ async def _follow(patient: Patient, job_id: UUID) -> tuple[str, str | None, floa
 async def _unclaimed(patient: Patient) -> Check:
     async with patient.transaction() as conn:
         workers = [worker for worker in await workers_alive(conn) if not worker.draining]
-    seen = f"the probe was not claimed within {PROBE_SECONDS:g} s"
+    seen = f"the probe was not claimed within {patient.probe_seconds:g} s"
     if all(worker.in_flight >= worker.concurrency for worker in workers):
         return warning(
             f"{seen}: every place of every worker is busy", "start more workers, or raise WORKER_CONCURRENCY"

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.doctor.models import Check, sound, warning
+from app.doctor.models import Check, broken, sound, warning
 from app.doctor.patient import Patient
 
 HORIZON_WARNING_SECONDS = 300.0
@@ -48,6 +48,37 @@ async def check_vacuum_horizon(patient: Patient) -> Check:
             else f"ROLLBACK PREPARED '{who}', or commit it",
         )
     return sound(seen)
+
+
+# The modes in which a table lock stops a claim, held for long enough to be no passing moment.
+SELECT_LOCKS = """
+    SELECT
+        l.relation::regclass::text, l.mode, a.pid, coalesce(a.usename::text, '?'),
+        coalesce(nullif(a.application_name, ''), 'no name'), a.state,
+        extract(epoch FROM now() - a.xact_start)::float AS seconds
+    FROM pg_locks AS l
+    JOIN pg_stat_activity AS a ON a.pid = l.pid
+    WHERE l.granted AND l.locktype = 'relation' AND a.pid <> pg_backend_pid()
+      AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database())
+      AND l.relation = ANY(ARRAY[to_regclass('domains'), to_regclass('workers')])
+      AND l.mode IN ('ShareLock', 'ShareRowExclusiveLock', 'ExclusiveLock', 'AccessExclusiveLock')
+      AND a.xact_start < now() - interval '0.5 seconds'
+    ORDER BY seconds DESC
+    LIMIT 1
+"""
+
+
+async def check_locks(patient: Patient) -> Check:
+    """Nobody holds a lock on a whole table that claims and results have to wait for."""
+    found = await patient.rows(SELECT_LOCKS)
+    if not found:
+        return sound("no lock on a whole table stops the queue")
+    table, mode, pid, user, application, state, seconds = found[0]
+    return broken(
+        f"process {pid} of {user} ({application}), {state}, holds {mode} on {table} since {seconds:.1f} s: "
+        "claims and results wait for it",
+        f"let it end, or: SELECT pg_terminate_backend({pid})",
+    )
 
 
 SELECT_DEAD = """

@@ -22,6 +22,7 @@ from app.doctor import Check, Patient, Report, examine, readiness
 from app.doctor.chain import CHAIN
 from app.settings import DEFAULT_TENANT_ID, Settings
 from domain_queue import Job, Submission, submit
+from migrations import migrate
 from tests.support.pgbouncer import Pooler, running_pooler
 from tests.support.postgres import Server
 from tests.support.queue_workers import working
@@ -39,7 +40,7 @@ async def run_doctor(
     """The whole chain, or the named checks and what they need."""
     wanted = {step.name for step in CHAIN if only is None or step.name in only}
     wanted |= {name for step in CHAIN if step.name in wanted for name in step.needs}
-    patient = Patient(settings=settings, environ=environ or {}, public_name="nowhere.invalid")
+    patient = Patient(settings=settings, environ=environ or {}, public_name="nowhere.invalid", probe_seconds=1.0)
     report = await examine(patient, [step for step in CHAIN if step.name in wanted])
     return {check.name: check for check in report.checks}
 
@@ -260,6 +261,48 @@ async def test_whoever_holds_back_vacuum_is_named(database: str) -> None:
         check = (await run_doctor(settings_for(database), only=["vacuum_horizon"]))["vacuum_horizon"]
     assert "somebody's report" in check.seen
     assert "idle in transaction" in check.seen
+
+
+async def test_whoever_locks_the_whole_table_is_named_and_nothing_waits_for_it(database: str) -> None:
+    holder = make_conninfo(database, application_name="night job")
+    async with await psycopg.AsyncConnection.connect(holder) as other:
+        await other.execute("LOCK TABLE domains IN ACCESS EXCLUSIVE MODE")
+        async with asyncio.timeout(20):
+            while (checks := await run_doctor(settings_for(database), only=["locks"]))["locks"].ok:
+                await asyncio.sleep(0.05)
+        checks = await run_doctor(settings_for(database))
+    assert_broken(checks, "locks", "night job", "AccessExclusiveLock on domains", "pg_terminate_backend")
+    assert checks["oldest_pending"].seen == "skipped: needs locks"
+    assert sum(check.ms for check in checks.values()) < 20_000
+
+
+async def test_a_server_that_accepts_and_says_nothing_ends_no_later_than_the_deadline() -> None:
+    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read()
+        writer.close()
+
+    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
+        port = server.sockets[0].getsockname()[1]
+        checks = await run_doctor(settings_for(f"postgresql://me@127.0.0.1:{port}/db"))
+    assert_broken(checks, "connect", "127.0.0.1")
+    assert checks["round_trip"].was_skipped
+
+
+async def test_an_owner_that_is_no_superuser_may_act_as_a_tenant_as_on_a_hosted_database(
+    postgres: Server, empty_database: str, conn: Connection
+) -> None:
+    owner, name = f"owner_{uuid4().hex[:8]}", str(conninfo_to_dict(empty_database)["dbname"])
+    hosted = make_conninfo(empty_database, user=owner, password="owner")
+    await conn.execute(sql.SQL("CREATE ROLE {} LOGIN CREATEROLE PASSWORD 'owner'").format(sql.Identifier(owner)))
+    await conn.execute(sql.SQL("ALTER DATABASE {} OWNER TO {}").format(sql.Identifier(name), sql.Identifier(owner)))
+    # What a creator of the role would have by itself, in a server where another test's role is there already.
+    await conn.execute(
+        sql.SQL("GRANT scrapersky_tenant TO {} WITH ADMIN TRUE, SET FALSE, INHERIT FALSE").format(sql.Identifier(owner))
+    )
+    with psycopg.connect(hosted, autocommit=True) as connection:
+        migrate(connection)
+    checks = await run_doctor(settings_for(hosted), only=["roles", "row_level_security"])
+    assert [name for name, check in checks.items() if not check.ok] == []
 
 
 async def test_no_way_out_is_a_warning_that_says_so(database: str) -> None:
