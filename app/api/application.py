@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import AsyncExitStack, asynccontextmanager
 from importlib.metadata import PackageNotFoundError, version
 from typing import Any
 
@@ -114,10 +114,11 @@ async def _run_beside(stack: AsyncExitStack, *works: Any) -> None:
     tasks = [asyncio.create_task(work) for work in works]
 
     async def stop() -> None:
-        for task in tasks:
-            task.cancel()
-        for task in tasks:
-            with suppress(asyncio.CancelledError):
-                await task
+        waiting = set(tasks)
+        while waiting:
+            # Again and again: a cancellation that meets the end of a wait can be lost inside a library.
+            for task in waiting:
+                task.cancel()
+            _, waiting = await asyncio.wait(waiting, timeout=0.5)
 
     stack.push_async_callback(stop)

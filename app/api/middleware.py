@@ -7,6 +7,7 @@ from typing import Any
 
 import structlog
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram
+from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.errors import ErrorBody, answer
@@ -52,10 +53,6 @@ class SecurityHeaders:
         await self._app(scope, receive, send_with_headers)
 
 
-class _BodyTooLarge(Exception):
-    pass
-
-
 class BodyLimit:
     """Answers 413 as soon as more than the allowed bytes are announced or have arrived."""
 
@@ -70,30 +67,21 @@ class BodyLimit:
         if self._announced(scope) > self._max_bytes:
             await self._refuse(scope, receive, send)
             return
-        await self._count(scope, receive, send)
+        await self._app(scope, self._counted(receive), send)
 
-    async def _count(self, scope: Scope, receive: Receive, send: Send) -> None:
+    def _counted(self, receive: Receive) -> Receive:
         received = 0
-        started = False
 
-        async def counted_receive() -> Message:
+        async def counted() -> Message:
             nonlocal received
             message = await receive()
             received += len(message.get("body", b""))
             if received > self._max_bytes:
-                raise _BodyTooLarge
+                # The one kind of error that comes unchanged through whoever reads the body.
+                raise HTTPException(413)
             return message
 
-        async def noted_send(message: Message) -> None:
-            nonlocal started
-            started = started or message["type"] == "http.response.start"
-            await send(message)
-
-        try:
-            await self._app(scope, counted_receive, noted_send)
-        except _BodyTooLarge:
-            if not started:
-                await self._refuse(scope, receive, send)
+        return counted
 
     def _announced(self, scope: Scope) -> int:
         values = [value for name, value in scope["headers"] if name == b"content-length"]
@@ -153,8 +141,18 @@ class RequestLog:
             self._note(scope, seen["status"], seen["seconds"] or time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        path = getattr(scope.get("route"), "path", None) or "unmatched"
+        path = _template(scope)
         self._measures.requests.labels(scope["method"], path, str(status)).inc()
         self._measures.seconds.labels(path).observe(seconds)
         write = log.warning if status >= 500 else log.debug
         write("request_answered", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
+
+
+def _template(scope: Scope) -> str:
+    """The address with its parameters' names for their values, so that ids make no new series."""
+    if scope["path"].startswith("/static/"):
+        return "/static"
+    if scope.get("route") is None:
+        return "unmatched"
+    names = {str(value): f"{{{name}}}" for name, value in scope.get("path_params", {}).items()}
+    return "/".join(names.get(part, part) for part in scope["path"].split("/"))

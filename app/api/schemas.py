@@ -246,7 +246,7 @@ class DomainPatch(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": [{"rescan_every": "P7D"}]}, extra="forbid")
 
-    rescan_every: RescanEvery = Field(description="null ends the repetition.")
+    rescan_every: RescanEvery = None
 
 
 class DomainChange(BaseModel):

@@ -68,12 +68,11 @@ def moment(value: datetime | str | None) -> str:
     """A time for people, in UTC; scripts show it in the reader's own zone."""
     if value is None:
         return ""
-    if isinstance(value, str):
-        try:
-            value = datetime.fromisoformat(value)
-        except ValueError:
-            return value
-    return value.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC")
+    try:
+        at = value if isinstance(value, datetime) else datetime.fromisoformat(value)
+    except ValueError:
+        return str(value)
+    return at.astimezone(UTC).strftime("%d %b %Y, %H:%M UTC")
 
 
 def iso(value: datetime | str | None) -> str:
