@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from functools import partial
 
 from app.settings import Settings
 from app.web import LISTEN_FD, address_of, check_development_host, is_loopback, open_listener
@@ -60,21 +61,22 @@ def run_everything(settings: Settings, *, workers: int) -> int:
         while not stopping.requested:
             _keep_running(children)
             time.sleep(TICK_SECONDS)
-        _say("stopping: running scans may finish")
-        return _stop(children, settings.worker_shutdown_seconds + STOP_MARGIN_SECONDS)
+        _say("stopping: running scans may finish; press Ctrl-C again not to wait for them")
+        return _stop(children, stopping, settings.worker_shutdown_seconds + STOP_MARGIN_SECONDS)
 
 
 class _Stopping:
-    """Set by the first SIGINT or SIGTERM; a second one is left to its default and ends the program."""
+    """What SIGINT, SIGTERM and SIGHUP ask for: the first to stop in order, a second to wait for nobody."""
 
     def __init__(self) -> None:
         self.requested = False
-        for number in (signal.SIGINT, signal.SIGTERM):
+        self.insisted = False
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(number, self._note)
 
-    def _note(self, number: int, _frame: object) -> None:
+    def _note(self, _number: int, _frame: object) -> None:
+        self.insisted = self.requested
         self.requested = True
-        signal.signal(number, signal.SIG_DFL)
 
 
 def _child_environment(settings: Settings) -> dict[str, str]:
@@ -108,16 +110,18 @@ def _child(name: str, arguments: list[str], environment: dict[str, str], fds: tu
             pass_fds=fds,
             stdin=subprocess.DEVNULL,
             start_new_session=True,  # Ctrl-C comes to the parent alone, which stops the children in order
-            preexec_fn=_die_with_parent,  # noqa: PLW1509 - no threads run here
+            preexec_fn=partial(_die_with, os.getpid()),  # noqa: PLW1509 - no threads run here
         )
 
     return Child(name, start, start())
 
 
-def _die_with_parent() -> None:
+def _die_with(parent: int) -> None:
     """Ask the kernel to send SIGTERM when the parent is gone, however it went (Linux only)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGTERM)
+        if os.getppid() != parent:  # it went before it could be watched
+            os._exit(1)
 
 
 def _keep_running(children: list[Child]) -> None:
@@ -133,19 +137,19 @@ def _keep_running(children: list[Child]) -> None:
             _say(f"{child.name} ended with {code}; starting it again in {delay:g} s")
 
 
-def _stop(children: list[Child], seconds: float) -> int:
+def _stop(children: list[Child], stopping: _Stopping, seconds: float) -> int:
     """Ask every child to drain, wait, and kill what is left; rows of killed workers are taken over by their lease."""
     running = [child for child in children if child.process.poll() is None]
     for child in running:
         child.process.terminate()
     deadline = time.monotonic() + seconds
+    while running and time.monotonic() < deadline and not stopping.insisted:
+        time.sleep(TICK_SECONDS)
+        running = [child for child in running if child.process.poll() is None]
     for child in running:
-        try:
-            child.process.wait(max(0.0, deadline - time.monotonic()))
-        except subprocess.TimeoutExpired:
-            _say(f"{child.name} did not stop in {seconds:g} s and is killed")
-            child.process.kill()
-            child.process.wait()
+        _say(f"{child.name} is killed; what it had in work is taken over by the next worker")
+        child.process.kill()
+        child.process.wait()
     return 0
 
 

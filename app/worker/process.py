@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import signal
 
 import structlog
@@ -29,7 +30,8 @@ async def run_worker(
     """Scan domains until told to stop, by ``stop`` or by SIGTERM or SIGINT; with ``drain``, until none is left.
 
     A stop drains: nothing new is claimed, running scans may finish for WORKER_SHUTDOWN_SECONDS, the rest is given
-    back with its attempt restored. A second signal ends the waiting at once.
+    back with its attempt restored. A second signal ends the process at once; its rows are taken over when its lease
+    is out.
     """
     stop = stop or _stop_on_signals()
     config = worker_config(settings, concurrency=concurrency, drain=drain)
@@ -58,5 +60,7 @@ def _stop_on_signals() -> asyncio.Event:
 def _note_signal(stop: asyncio.Event, number: signal.Signals) -> None:
     if stop.is_set():
         log.warning("second_signal", signal=number.name)
-        asyncio.get_running_loop().remove_signal_handler(number)
+        signal.signal(number, signal.SIG_DFL)
+        os.kill(os.getpid(), number)
+    log.info("worker_stopping", signal=number.name)
     stop.set()

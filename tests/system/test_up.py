@@ -16,7 +16,7 @@ import psycopg
 import pytest
 
 from app.embedded import EmbeddedPostgres
-from tests.support.api import answers, finished, submit, web_address
+from tests.support.api import answers, finished, status_of, submit, web_address
 from tests.support.processes import Process, running, scrapersky, wait_for
 from tests.support.sites.server import Running
 
@@ -80,6 +80,24 @@ def test_after_kill_9_the_children_go_the_rows_stay_and_the_next_up_serves_them(
         reply = client.get(f"/api/v3/modernized_page_scraper/status/{job_id}")
 
         assert reply.json()["status"] == "completed"
+
+
+def test_a_second_ctrl_c_waits_for_no_scan_but_still_stops_the_database_in_order(
+    folder: Path, own_environment: dict[str, str]
+) -> None:
+    patient = {**own_environment, "WORKER_SHUTDOWN_SECONDS": "600", "FETCH_TIMEOUT_SECONDS": "300"}
+    with running("up", "--port", "0", environment=patient) as up:
+        with client_of(up) as client:
+            job_id = submit(client, "slow-200000-fixture.com", max_pages=1)
+            wait_for(lambda: status_of(client, job_id)["status"] == "processing", what="the claim")
+            up.send(signal.SIGINT)
+            up.wait_for_output("press Ctrl-C again")
+
+            up.send(signal.SIGINT)
+
+            assert up.wait() == 0
+        assert "is killed" in up.output
+    assert not is_up(folder)
 
 
 def test_a_second_up_and_commands_share_the_running_server_and_say_so(own_environment: dict[str, str]) -> None:

@@ -37,7 +37,7 @@ def test_with_notify_silenced_the_poll_still_finds_the_row(shared_database: str,
 def test_after_kill_9_in_mid_scan_another_worker_finishes_the_row(web: Web, environment: dict[str, str]) -> None:
     with running("worker", "run", environment=environment) as first:
         first.wait_for_output("worker_started")
-        job_id = submit(web.client, "slow-9-fixture.com", max_pages=1)
+        job_id = submit(web.client, "slow-1500-fixture.com", max_pages=1)
         wait_for(lambda: status_of(web.client, job_id)["status"] == "processing", what="the claim")
         first.send(signal.SIGKILL)
         first.wait()
@@ -53,7 +53,7 @@ def test_sigterm_drains_the_running_scan_finishes_and_the_process_ends_with_0(
 ) -> None:
     with running("worker", "run", environment=environment) as process:
         process.wait_for_output("worker_started")
-        job_id = submit(web.client, "slow-2-fixture.com", max_pages=1)
+        job_id = submit(web.client, "slow-700-fixture.com", max_pages=1)
         wait_for(lambda: status_of(web.client, job_id)["status"] == "processing", what="the claim")
 
         process.send(signal.SIGTERM)
@@ -62,6 +62,21 @@ def test_sigterm_drains_the_running_scan_finishes_and_the_process_ends_with_0(
     document = status_of(web.client, job_id)
     assert document["status"] == "completed"
     assert document["attempt"] == 1
+
+
+def test_a_second_sigterm_ends_a_worker_that_still_waits_for_a_scan(web: Web, environment: dict[str, str]) -> None:
+    patient = {**environment, "WORKER_SHUTDOWN_SECONDS": "600", "FETCH_TIMEOUT_SECONDS": "300"}
+    with running("worker", "run", environment=patient) as process:
+        process.wait_for_output("worker_started")
+        job_id = submit(web.client, "slow-200000-fixture.com", max_pages=1)
+        wait_for(lambda: status_of(web.client, job_id)["status"] == "processing", what="the claim")
+        process.send(signal.SIGTERM)
+        process.wait_for_output("worker_stopping")
+
+        process.send(signal.SIGTERM)
+
+        assert process.wait() == -signal.SIGTERM
+    web.client.post(f"/api/v3/modernized_page_scraper/cancel/{job_id}").raise_for_status()
 
 
 def test_many_workers_share_the_queue_and_each_domain_is_scanned_once(
