@@ -107,6 +107,7 @@ def _address_element(html: str) -> str | None:
     return line if has_number and 12 <= len(line) <= 250 and line.count(" ") >= 2 else None
 
 
+_CODE_IN_LINE = re.compile(r"\d{4,5} [A-ZÄÖÜ]")
 _CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}|\d{4}")
 MAX_CODES = 400
 _STATE_BEFORE = re.compile(r"[A-Za-z][.,]?,?\s{1,2}\Z")
@@ -149,7 +150,7 @@ def _german(lines: list[str]) -> list[str]:
     for index, line in enumerate(lines):
         if len(line) > 300 or not _NUMBER_IN_TEXT.search(line):
             continue
-        for match in _DACH_LINE.finditer(line):
+        for match in _DACH_LINE.finditer(line) if _CODE_IN_LINE.search(line) else ():
             if _STREET_WORD_DE.search(match[1]):
                 found.append(f"{match[1]}, {match[2]}")
         if not index or len(lines[index - 1]) > 120:
@@ -161,14 +162,14 @@ def _german(lines: list[str]) -> list[str]:
     return found
 
 
-_UK_CODE = re.compile(
-    r"(?<![A-Za-z0-9])(?:GIR ?0AA|(?:[A-PR-UWYZ]\d[\dA-HJKPSTUW]?|[A-PR-UWYZ][A-HK-Y]\d[\dABEHMNPRVWXY]?) \d[ABD-HJLNP-UW-Z]{2})(?![A-Za-z0-9])"
-)
+_UK_CODE = re.compile(r"[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKMNPR-Y]? \d[ABD-HJLNP-UW-Z]{2}(?![A-Za-z0-9])")
 
 
 def _british(text: str) -> list[str]:
     found = []
     for match in _UK_CODE.finditer(text):
+        if text[max(0, match.start() - 1) : match.start()].isalnum():
+            continue
         before = text[max(0, match.start() - 160) : match.start()]
         lines = [part.strip(" ,") for part in before.split("\n")][-5:]
         parts = [part for line in lines for part in line.split(", ") if part]

@@ -17,6 +17,7 @@ from extractor.page.text import clean_line, clean_url
 
 MAX_META = 500
 MAX_ANCHORS = 3_000
+MAX_IMAGES = 400
 
 _URL_BLANKS = re.compile(r"[\t\n\r]+")
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.\-]{0,30}:")
@@ -116,6 +117,11 @@ class Document:
         """The link elements: the set of their relations in lower case, and their attributes."""
         nodes = self.tree.css("link[rel][href]")[:MAX_META]
         return [(frozenset((node.attributes.get("rel") or "").lower().split()), node.attributes) for node in nodes]
+
+    @cached_property
+    def images(self) -> list[tuple[LexborNode, Mapping[str, str | None]]]:
+        """The images with their attributes, in document order."""
+        return [(node, node.attributes) for node in self.tree.css("img")[:MAX_IMAGES]]
 
     @cached_property
     def anchors(self) -> list[Anchor]:

@@ -201,6 +201,7 @@ def _reversed(document: Document) -> Iterator[Address]:
     html = document.markup.html
     selectors = ['[style*="bidi-override"]'] if "bidi-override" in html else []
     selectors += ['bdo[dir="rtl"]'] if "<bdo" in html else []
-    selectors += [f".{name}" for name in _OVERRIDE_CLASS.findall(document.markup.styles)[:10]]
+    if "bidi-override" in document.markup.styles:
+        selectors += [f".{name}" for name in _OVERRIDE_CLASS.findall(document.markup.styles)[:10]]
     for node in document.tree.css(", ".join(selectors))[:100] if selectors else ():
         yield from addresses_in(node.text(separator="").strip()[:500][::-1])

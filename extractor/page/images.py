@@ -1,4 +1,4 @@
-# ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
+
 """The icon and the logo of a site, best first."""
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from extractor.page.head import found_list
 from extractor.page.structured import Node, texts_of
 
 _SIZE = re.compile(r"(\d{1,4})\s*[xX×]\s*\d{1,4}")
-_LOGO = re.compile(r"(?<![a-z])(?:logo|brand(?:ing)?|site-?logo|custom-logo)(?![a-z])|logo", re.IGNORECASE)
 #: Logos of others: customers, partners, payment, awards, social networks, the consent manager.
 _FOREIGN = re.compile(
     r"partner|client|customer|kunde|sponsor|payment|zahlung|paypal|visa|mastercard|award|badge|certif|siegel|trust"
@@ -30,10 +29,6 @@ _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-or
 _HEADERS = (
     'header, #header, .header, .site-header, #masthead, .navbar, .site-branding, [role="banner"], .topbar, #top, nav,'
     ' .elementor-location-header, [class*="header" i]'
-)
-_BY_NAME = (
-    ".custom-logo, .site-logo img, #logo img, .logo img, .navbar-brand img, .brand img, .header-logo img, img#logo, img.logo,"
-    ' img[class*="logo" i], img[id*="logo" i], [class*="logo" i] img, [id*="logo" i] img'
 )
 
 
@@ -90,43 +85,51 @@ def read_logos(document: Document, nodes: list[Node]) -> list[Found]:
 def _logo_images(document: Document) -> Iterator[tuple[str | None, str, int]]:
     """The images that are a logo by place and name, by place, by name; never those that are others' logos."""
     in_header = _header_images(document)
-    for image in document.tree.css(_BY_NAME)[:60]:
-        if image.tag == "img" and not _is_foreign(image):
-            is_certain = image.mem_id in in_header or "custom-logo" in (image.attributes.get("class") or "")
-            yield (
-                image_url(document, image),
-                *(("logo image in the header", 1) if is_certain else ("image named logo", 4)),
-            )
-    for image in document.tree.css('img[src*="logo" i], img[alt*="logo" i]')[:30]:
-        if not _is_foreign(image):
-            yield image_url(document, image), "image that calls itself logo", 5
-    for image in in_header.values():
-        if not _is_foreign(image):
-            if _says_logo(image):
-                yield image_url(document, image), "logo image in the header", 2
-            elif _links_home(document, image):
-                yield image_url(document, image), "image in the header that links home", 3
+    for image, attributes in document.images[:150]:
+        says_logo = _says_logo(attributes)
+        kinship = says_logo or _is_inside_logo(image)
+        is_in_header = image.mem_id in in_header
+        if not (kinship or is_in_header) or _is_foreign(image, attributes):
+            continue
+        if "custom-logo" in (attributes.get("class") or "") or (kinship and is_in_header):
+            yield image_url(document, attributes), "logo image in the header", 1
+        elif kinship:
+            yield image_url(document, attributes), "image named logo", 4
+        elif _links_home(document, image):
+            yield image_url(document, attributes), "image in the header that links home", 3
 
 
-def _header_images(document: Document) -> dict[int, LexborNode]:
-    found: dict[int, LexborNode] = {}
-    for region in document.tree.css(_HEADERS)[:20]:
-        for image in region.css("img")[:20]:
-            found.setdefault(image.mem_id, image)
-    return found
+def _is_inside_logo(image: LexborNode) -> bool:
+    """Whether one of the next ancestors is named a logo."""
+    node = image.parent
+    for _ in range(3):
+        if node is None or node.tag == "body":
+            return False
+        attributes = node.attributes
+        if _LOGO_NAME.search(f"{attributes.get('class') or ''} {attributes.get('id') or ''}"):
+            return True
+        node = node.parent
+    return False
 
 
-def _says_logo(image: LexborNode) -> bool:
-    attributes = image.attributes
-    source = (attributes.get("src") or "") if not (attributes.get("src") or "").startswith("data:") else ""
-    return any(
-        _LOGO.search(text) for text in (source[:500], attributes.get("alt") or "", attributes.get("class") or "")
+_LOGO_NAME = re.compile(r"logo|navbar-brand|site-branding", re.IGNORECASE)
+
+
+def _header_images(document: Document) -> frozenset[int]:
+    return frozenset(image.mem_id for region in document.tree.css(_HEADERS)[:20] for image in region.css("img")[:20])
+
+
+def _says_logo(attributes: Mapping[str, str | None]) -> bool:
+    source = attributes.get("src") or ""
+    texts = (
+        "" if source.startswith("data:") else source[:500],
+        *(attributes.get(name) or "" for name in ("alt", "class", "id")),
     )
+    return any("logo" in text.lower() for text in texts)
 
 
-def _is_foreign(image: LexborNode) -> bool:
+def _is_foreign(image: LexborNode, attributes: Mapping[str, str | None]) -> bool:
     """Whether the image or one of its next ancestors speaks of others' logos."""
-    attributes = image.attributes
     source = (attributes.get("src") or "")[:500].rpartition("/")[2]
     if _FOREIGN.search(source) or _FOREIGN.search(attributes.get("class") or ""):
         return True
@@ -153,9 +156,8 @@ def _links_home(document: Document, image: LexborNode) -> bool:
     return False
 
 
-def image_url(document: Document, image: LexborNode) -> str | None:
+def image_url(document: Document, attributes: Mapping[str, str | None]) -> str | None:
     """The address of an image, the real one where loading is delayed."""
-    attributes = image.attributes
     source = attributes.get("src") or ""
     if not source or source.startswith("data:") or _PLACEHOLDER.search(source):
         lazy = next((attributes[name] for name in _LAZY if attributes.get(name)), None)

@@ -29,9 +29,8 @@ _NUMBER = re.compile(r"(?:\+|\(\+?|＋)?\s?[(\[]?\d(?:[\s().\[\]/\-‐-―−·�
 _NOT_BEFORE = re.compile(r"[\w.,/:=#@$€£¥%*&-]\Z")
 _RUN_ON_BEFORE = re.compile(r"[A-Za-zÀ-ÿ:.]\Z")
 _NOT_BEHIND = re.compile(r"[\w@%$€£]|[.,]\d")
-_TOLL_FREE_WORD = re.compile(
-    r"(?<![\w-])(?:1[-. ])?\(?8(?:00|33|44|55|66|77|88)\)?[-. ][A-Z0-9]{3,7}(?:-?[A-Z0-9]{2,5}){0,2}(?![\w-])"
-)
+_TOLL_FREE_WORD = re.compile(r"8(?:00|33|44|55|66|77|88)\)?[-. ][A-Z0-9]{3,7}(?:-?[A-Z0-9]{2,5}){0,2}(?![\w-])")
+_BEFORE_TOLL_FREE = re.compile(r"(?:(?:^|[^\w-])(?:1[-. ])?|[^\w-])\(?\Z")
 _CALL_LINK = re.compile(r"(?:tel|callto|phone)\s?:(?://)?", re.IGNORECASE)
 _WHATSAPP = re.compile(
     r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:[^#]{0,200}&)?phone=)\+?(\d{8,15})(?!\d)", re.IGNORECASE
@@ -71,7 +70,7 @@ _EXTENSION = re.compile(
     re.IGNORECASE,
 )
 _ALTERNATIVE = re.compile(r"(?<=\d)\s?/\s?-?\d{1,2}$")
-_NO_PHONE_TYPES: Final = frozenset((PhoneNumberType.PAGER, PhoneNumberType.VOICEMAIL))
+_NO_PHONE_TYPES: Final = frozenset((PhoneNumberType.PAGER, PhoneNumberType.VOICEMAIL, PhoneNumberType.UNKNOWN))
 
 
 @dataclass(slots=True)
@@ -219,9 +218,10 @@ def _digits(text: str) -> int:
 def _words_as_numbers(text: str) -> Iterator[Candidate]:
     """1-800-FLOWERS"""
     for match in _TOLL_FREE_WORD.finditer(text):
-        if re.search("[A-Z]{3}", match[0]):
+        start = match.start()
+        if re.search("[A-Z]{3}", match[0]) and _BEFORE_TOLL_FREE.search(text, max(0, start - 4), start):
             word = phonenumbers.convert_alpha_characters_in_number(match[0])
-            yield Candidate(text="+1 " + word.removeprefix("1").lstrip("-. "), before="", labelled=True, fax=False)
+            yield Candidate(text=f"+1 {word}", before="", labelled=True, fax=False)
 
 
 def _candidate(number: str, before: str, label: str) -> Candidate | None:
@@ -295,9 +295,8 @@ def _parsed(text: str, region: str | None) -> phonenumbers.PhoneNumber | None:
         number = phonenumbers.parse(text, region)
     except phonenumbers.NumberParseException:
         return None
-    if not phonenumbers.is_valid_number(number):
-        return None
-    return number if phonenumbers.number_type(number) not in _NO_PHONE_TYPES else None
+    # A type is known exactly for valid numbers; asking for both would match every pattern twice.
+    return None if phonenumbers.number_type(number) in _NO_PHONE_TYPES else number
 
 
 def e164(text: str, regions: list[str]) -> str | None:

@@ -34,16 +34,19 @@ _WRITES = re.compile(
     re.IGNORECASE,
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
-_SIGN_OF_MAIL = re.compile(r"mailto|[\"']\s?@|@[\"']|&#0{0,4}64;|\\x40|\\u0040|%40|UnCryptMailto|bWFpbHRv|otliam")
+_SIGNS_OF_MAIL = (
+    *("mailto", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
+    *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "' @", '" @'),
+)
 
 
 def addresses_in_scripts(scripts: list[str]) -> Iterator[tuple[str, str]]:
     """Addresses from scripts that are short and write something: libraries and bundles are neither."""
     read = 0
     for script in scripts:
-        if len(script) > MAX_SCRIPT_CHARACTERS or not _WRITES.search(script):
+        if len(script) > MAX_SCRIPT_CHARACTERS or not any(sign in script for sign in _SIGNS_OF_MAIL):
             continue
-        if "fromCharCode" not in script and not _SIGN_OF_MAIL.search(script):
+        if not _WRITES.search(script):
             continue
         read += 1
         if read > MAX_SCRIPTS:

@@ -90,10 +90,9 @@ def asset_urls(document: Document) -> list[str]:
         for relations, attributes in document.link_elements:
             if relations & _LOADING and (url := document.absolute(attributes.get("href"))):
                 urls.append(url)
-        for node in document.tree.css(
-            "img[src], iframe[src], source[src], img[data-src], img[data-lazy-src], iframe[data-src]"
-        )[:400]:
-            attributes = node.attributes
+        frames = [("iframe", node.attributes) for node in document.tree.css("iframe")[:50]]
+        sources = [("source", node.attributes) for node in document.tree.css("source[src]")[:50]]
+        for kind, attributes in (*(("img", attributes) for _, attributes in document.images), *sources, *frames):
             for name in ("src", "data-src", "data-lazy-src"):
                 if (
                     (value := attributes.get(name))
@@ -101,7 +100,7 @@ def asset_urls(document: Document) -> list[str]:
                     and (url := document.absolute(value))
                 ):
                     urls.append(url)
-                    if node.tag != "iframe":
+                    if kind != "iframe":
                         images.add(url)
         document.__dict__["_image_urls"] = images
         cached = document.__dict__["_asset_urls"] = urls
