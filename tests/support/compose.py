@@ -47,6 +47,7 @@ class Stack:
         for file in files:
             self._command += ["--file", str(file)]
         self._environment = {**os.environ, "FIXTURES": str(folder), "PORT": str(self.port)}
+        self._environment.setdefault("SCRAPERSKY_TEST_RUN", "by-hand")
         if subprocess.run(["docker", "buildx", "version"], capture_output=True).returncode != 0:
             self._environment["DOCKER_BUILDKIT"] = "0"
 

@@ -79,6 +79,7 @@ def _docker_server() -> Iterator[Server]:
 
     container = PostgresContainer("postgres:18", driver=None)
     container.with_command("postgres " + " ".join(FAST_SETTINGS))
+    container.with_kwargs(labels={"scrapersky-test-run": os.environ.get("SCRAPERSKY_TEST_RUN", "")})
     with container:
         conninfo = make_conninfo(container.get_connection_url())
         yield Server(conninfo, f"postgres:18 through testcontainers, server {_version(conninfo)}")
