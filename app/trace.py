@@ -54,7 +54,7 @@ SELECT_JOBS = """
     )
     SELECT
         d.id, d.domain, d.status::text, d.priority, d.available_at, d.rescan_every, d.attempt, d.max_attempts,
-        d.crash_count, d.claim_token, d.worker_id, d.claimed_at, d.progress, d.step, d.errors, d.error_code,
+        d.crash_count, d.worker_id, d.claimed_at, d.progress, d.step, d.errors, d.error_code,
         d.last_error, d.domain_metadata -> 'pages' AS pages, d.domain_metadata ->> 'fetch_tier' AS fetch_tier,
         (d.domain_metadata ->> 'scanned_at')::timestamptz AS scanned_at, d.batch_id, d.submitted_by, d.submitted_at,
         d.created_at, d.started_at, d.completed_at, t.name AS tenant, now() AS now
@@ -169,7 +169,7 @@ def _ended(row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Even
                 event="claimed",
                 attempt=row["attempt"] or None,
                 worker=_name(row["worker_id"], workers),
-                detail=f"attempt {row['attempt']} of {row['max_attempts']}, token {row['claim_token']}",
+                detail=f"attempt {row['attempt']} of {row['max_attempts']}",
                 after_ms=_between(since, row["claimed_at"]),
             )
         )

@@ -10,6 +10,7 @@ import structlog
 
 from app.database import Database
 from app.metrics import WorkerMetrics, served
+from app.metrics.spans import traced
 from app.settings import Settings
 from app.worker.configuration import fetch_settings, worker_config
 from app.worker.credits import DailyCredits
@@ -42,11 +43,14 @@ async def run_worker(
     ):
         metrics = WorkerMetrics()
         handler = scan_handler(scanner, database, per_address=settings.fetch_scans_per_address)
-        worker = Worker(config, metrics.measured(handler))
-        metrics.watch(lambda: worker.stats)
-        with served(metrics.registry, host=settings.worker_metrics_host, port=settings.worker_metrics_port):
+        with (
+            traced(metrics.measured(handler)) as observed,
+            served(metrics.registry, host=settings.worker_metrics_host, port=settings.worker_metrics_port),
+        ):
+            worker = Worker(config, observed)
+            metrics.watch(lambda: worker.stats)
             await worker.run(stop)
-        return worker.stats
+            return worker.stats
 
 
 def _stop_on_signals() -> asyncio.Event:

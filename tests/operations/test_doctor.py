@@ -35,12 +35,18 @@ def settings_for(conninfo: str, **more: Any) -> Settings:
 
 
 async def run_doctor(
-    settings: Settings | None, *, environ: dict[str, str] | None = None, only: Sequence[str] | None = None
+    settings: Settings | None,
+    *,
+    environ: dict[str, str] | None = None,
+    only: Sequence[str] | None = None,
+    probe_seconds: float = 8.0,
 ) -> dict[str, Check]:
     """The whole chain, or the named checks and what they need."""
     wanted = {step.name for step in CHAIN if only is None or step.name in only}
     wanted |= {name for step in CHAIN if step.name in wanted for name in step.needs}
-    patient = Patient(settings=settings, environ=environ or {}, public_name="nowhere.invalid", probe_seconds=1.0)
+    patient = Patient(
+        settings=settings, environ=environ or {}, public_name="nowhere.invalid", probe_seconds=probe_seconds
+    )
     report = await examine(patient, [step for step in CHAIN if step.name in wanted])
     return {check.name: check for check in report.checks}
 
@@ -238,7 +244,7 @@ async def test_workers_whose_every_place_is_taken_are_named_as_the_reason(databa
         await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=domains)
         while not await _value(conn, "SELECT coalesce(max(in_flight), 0) FROM workers"):
             await asyncio.sleep(0.05)
-        checks = await run_doctor(settings_for(database), only=["oldest_pending", "round_trip"])
+        checks = await run_doctor(settings_for(database), only=["oldest_pending", "round_trip"], probe_seconds=0.5)
         may_end.set()
     assert "every place of every worker is busy" in checks["oldest_pending"].seen
     assert "every place of every worker is busy" in checks["round_trip"].seen
