@@ -166,8 +166,8 @@ def apply_migrations(settings: Settings) -> list[str]:
         return [f"{migration.number:04}_{migration.name}" for migration in migrations.migrate(conn)]
 
 
-def refuse_a_newer_database(settings: Settings) -> None:
-    """Return where this program can work with the database as it is, and where there is none to be asked yet.
+def refuse_a_newer_database(settings: Settings) -> list[str] | None:
+    """The migrations that the database still lacks, where this program can work with it; None where none answers yet.
 
     Raises:
         MigrationError: the program is older than the database and cannot run with it, or a migration was edited.
@@ -184,7 +184,8 @@ def refuse_a_newer_database(settings: Settings) -> None:
     with suppress(psycopg.OperationalError):
         started = link_conninfo(conninfo, application_name="scrapersky start", connect_timeout=3)
         with psycopg.connect(started, autocommit=True, prepare_threshold=None) as conn:
-            migration_status(conn)
+            return [f"{migration.number:04}_{migration.name}" for migration in migration_status(conn).pending]
+    return None
 
 
 @asynccontextmanager

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterator
 from typing import Any
+from urllib.parse import urlsplit
 
 import typer
 
@@ -47,8 +48,14 @@ def print_report(document: Document) -> None:
     table.add_column(overflow="fold")
     table.add_column(style="dim", overflow="fold")
     for heading, value, source in report_rows(document):
-        table.add_row(heading, plain(value), plain(source))
+        table.add_row(heading, plain(value), plain(_short(source, document["domain"])))
     out.print(table)
+
+
+def _short(url: str, domain: str) -> str:
+    """The path alone of a page of the site itself: a terminal is narrow."""
+    parts = urlsplit(url)
+    return parts.path or "/" if parts.hostname in (domain, f"www.{domain}") else url
 
 
 def report_rows(document: Document) -> Iterator[tuple[str, str, str]]:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from app.cli.context import (
+    CommandFailed,
     DataDirOption,
     JsonOption,
     apply_migrations,
@@ -62,7 +63,8 @@ def web(host: HostOption = None, port: PortOption = None, data_dir: DataDirOptio
         settings = load_settings(host=host, port=port, scrapersky_data_dir=data_dir)
         log.configure(settings)
         with database_running(settings) as running:
-            refuse_a_newer_database(running)
+            if missing := refuse_a_newer_database(running):
+                note(f"the database lacks {', '.join(missing)}: run `scrapersky migrate`; until then /ready says no")
             raise typer.Exit(run_web(running, inherited_listener()))
 
 
@@ -92,7 +94,8 @@ def worker_run(
         settings = load_settings(scrapersky_data_dir=data_dir)
         log.configure(settings)
         with database_running(settings) as running:
-            refuse_a_newer_database(running)
+            if missing := refuse_a_newer_database(running):
+                raise CommandFailed(f"the database lacks {', '.join(missing)}: run `scrapersky migrate` first")
             asyncio.run(run_worker(running, concurrency=concurrency, drain=drain))
 
 

@@ -116,6 +116,14 @@ def test_a_database_without_tables_is_told_to_migrate(command: Command, empty_da
     assert len(done.stderr.strip().splitlines()) == 1
 
 
+def test_a_worker_does_not_start_on_a_database_without_tables(command: Command, empty_database: str) -> None:
+    done = command("worker", "run", DATABASE_URL=empty_database)
+
+    assert done.exit_code == 1
+    assert "0001_domain_queue" in done.stderr
+    assert "scrapersky migrate" in done.stderr
+
+
 def test_a_setting_that_cannot_be_is_named(command: Command) -> None:
     done = command("domains", "list", WORKER_CONCURRENCY="many", DB_MIN_POOL_SIZE="7", DB_MAX_POOL_SIZE="3")
 
