@@ -110,7 +110,7 @@ def _address_element(html: str) -> str | None:
 _CODE_IN_LINE = re.compile(r"\d{4,5} [A-ZÄÖÜ]")
 _CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}|\d{4}")
 MAX_CODES = 400
-_STATE_BEFORE = re.compile(r"[A-Za-z][.,]?,?\s{1,2}\Z")
+_STATE_BEFORE = re.compile(r"(?:[A-Z]{2}|[A-Z][a-z]{3,12})\.?,?\s{1,2}\Z")
 _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
 
 
@@ -122,7 +122,7 @@ def written_addresses(text: str) -> list[str]:
         if text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit():
             continue
         window = text[max(0, start - 160) : end + 90]
-        if _STATE_BEFORE.search(text, max(0, start - 4), start):
+        if end - start == 5 and _STATE_BEFORE.search(text, max(0, start - 16), start):
             found += _american(window, end - max(0, start - 160))
         if _PLACE_BEHIND.match(text, end):
             found += _romance(window)

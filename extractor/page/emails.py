@@ -133,14 +133,15 @@ _WHOLE: Final = (
     "data-email", "data-mail", "data-mailto", "data-e", "data-enc-email", "data-address", "data-email-address", "data-contact",
     "data-href", "data-clipboard-text", "data-ea", "data-eml", "data-mailadresse", "data-encoded-email",
 )  # fmt: skip
-_ATTRIBUTE_NAMES: Final = tuple(dict.fromkeys([*_WHOLE, *(first for first, _ in _PARTS)]))
+_ATTRIBUTE_NAMES: Final = frozenset([*_WHOLE, *(first for first, _ in _PARTS)])
+_DATA_NAMES = re.compile(r"data-[a-z0-9-]{1,24}(?==)")
 
 
 def _attributes(document: Document) -> Iterator[Address]:
     html = document.markup.html
-    names = [name for name in _ATTRIBUTE_NAMES if f"{name}=" in html]
+    names = _ATTRIBUTE_NAMES.intersection(_DATA_NAMES.findall(html))
     if names:
-        for node in document.tree.css(", ".join(f"[{name}]" for name in names))[:300]:
+        for node in document.tree.css(", ".join(f"[{name}]" for name in sorted(names)))[:300]:
             attributes = node.attributes
             yield from _from_parts(attributes)
             for name in _WHOLE:

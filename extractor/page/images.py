@@ -1,4 +1,3 @@
-
 """The icon and the logo of a site, best first."""
 
 from __future__ import annotations

@@ -127,8 +127,7 @@ def has_cookie_notice(document: Document) -> bool:
     assets = "\n".join(asset_urls(document)).lower()
     if any(mark in assets for mark in _CONSENT_ASSETS):
         return True
-    lower_html = document.markup.html.lower()
-    if any(word in lower_html for word in _CONSENT_WORDS) and _CONSENT_MARKUP.search(lower_html):
+    if _has_consent_markup(document.markup.html.lower()):
         return True
     text = document.lower_text
     for start in places_of(text, ("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler"), 30):
@@ -139,6 +138,14 @@ def has_cookie_notice(document: Document) -> bool:
         for script in document.inline_scripts
         if any(word in script for word in _CODE_WORDS)
     )
+
+
+def _has_consent_markup(html: str) -> bool:
+    for start in places_of(html, _CONSENT_WORDS, 40):
+        tag = html.rfind("<", max(0, start - 300), start)
+        if tag >= 0 and _CONSENT_MARKUP.search(html, tag, start + 60):
+            return True
+    return False
 
 
 _CODE_WORDS: Final = ("ookie", "_iub", "klaro", "Optanon", "tarteaucitron", "__tcfapi", "didomi", "usercentrics", "cmp")

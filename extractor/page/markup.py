@@ -232,6 +232,25 @@ _HEAD = frozenset(
 )
 _BREAK = "\x1e"
 
+#: What the pass has to know of an element, in one look-up: flags by name.
+_IS_INLINE, _IS_SPACED, _IS_RAW, _IS_VOID, _IS_STRUCTURE, _ENDS_PARAGRAPH, _ENDS_OTHERS, _IS_FORMATTING, _IS_HEAD = (
+    1 << bit for bit in range(9)
+)
+_KINDS: Final[dict[str, int]] = {}
+for _flag, _names in (
+    (_IS_INLINE, _INLINE),
+    (_IS_SPACED, _SPACED),
+    (_IS_RAW, _RAW),
+    (_IS_VOID, _VOID),
+    (_IS_STRUCTURE, ("html", "head", "body", "noscript", "plaintext")),
+    (_ENDS_PARAGRAPH, _CLOSES_PARAGRAPH),
+    (_ENDS_OTHERS, _IMPLIED_ENDS),
+    (_IS_FORMATTING, _FORMATTING),
+    (_IS_HEAD, _HEAD),
+):
+    for _name in _names:
+        _KINDS[_name] = _KINDS.get(_name, 0) | _flag
+
 
 @dataclass(slots=True)
 class Script:
@@ -298,56 +317,51 @@ class _Scan:
         position: int | None = 0
         while position is not None and position < len(self.source):
             position = self._run_from(position)
-        if self.read < len(self.source) and position is None:
-            self._take_text(len(self.source))
+        if self.read < len(self.source) and position is None and self.hidden_below is None:
+            self.text.append(self.source[self.read :])
         self._finish()
 
     def _run_from(self, position: int) -> int | None:
         """Read tokens until an element was jumped over: where to go on, None at the end."""
-        for match in _TOKEN.finditer(self.source, position):
-            start = match.start()
-            if start > self.read:
-                self._take_text(start)
-            self.read = match.end()
+        source, stack, text = self.source, self.stack, self.text
+        for match in _TOKEN.finditer(source, position):
+            start, end = match.span()
+            if start > self.read and self.hidden_below is None:
+                text.append(source[self.read : start])
+            self.read = end
             comment, closing, name, attributes = match.groups()
             if name is None:
-                self._leave_out(start, match.end())
+                self._leave_out(start, end)
                 self._keep_comment(comment)
                 continue
             self.markup.tags += 1
             if self.markup.tags > MAX_TAGS:
-                self.markup.truncated = True
-                self.source = self.source[:start]
-                self.read = start
-                return start
+                return self._stop(start)
             name = name.lower()
-            if closing:
-                if (
-                    name in _INLINE
-                    and name not in _SPACED
-                    and self.stack
-                    and self.stack[-1] == name
-                    and name not in self.owed
-                ):
-                    self.stack.pop()
-                    self.formatting -= name in _FORMATTING
-                    if self.hidden_below is not None and len(self.stack) < self.hidden_below:
-                        self.hidden_below = None
-                else:
-                    self._end(name, start, match.end())
-                continue
-            jump = self._start(name, attributes, start, match.end())
-            if jump is not None:
-                self.read = jump
-                return jump
+            kind = _KINDS.get(name, 0)
+            if not kind & _IS_INLINE:
+                text.append(_BREAK)
+            elif kind & _IS_SPACED:
+                text.append(" ")
+            if not closing:
+                jump = self._start(name, kind, attributes, start, end)
+                if jump is not None:
+                    self.read = jump
+                    return jump
+            elif stack and stack[-1] == name and name not in self.owed:
+                self._end_innermost(kind)
+            else:
+                self._end_elsewhere(name, start, end)
         return None
 
-    # Text, comments and pieces
+    def _stop(self, position: int) -> int:
+        """Leave out everything from here."""
+        self.markup.truncated = True
+        self.source = self.source[:position]
+        self.read = position
+        return position
 
-    def _take_text(self, until: int) -> None:
-        if self.hidden_below is None:
-            self.text.append(self.source[self.read : until])
-        self.read = until
+    # Text, comments and pieces
 
     def _leave_out(self, start: int, end: int, instead: str = "") -> None:
         if start > self.copied:
@@ -362,46 +376,36 @@ class _Scan:
 
     # Start tags
 
-    def _start(self, name: str, attributes: str, start: int, end: int) -> int | None:
+    def _start(self, name: str, kind: int, attributes: str, start: int, end: int) -> int | None:
         """Handle a start tag: None, or where to go on after an element that was jumped over."""
-        if self.in_head and name not in _HEAD:
+        if self.in_head and not kind & _IS_HEAD:
             self.in_head = False
-        if name not in _INLINE:
-            self.text.append(_BREAK)
-        elif name in _SPACED:
-            self.text.append(" ")
-        if name in _RAW:
+        if kind & _IS_RAW:
             return self._jump_over(name, attributes, start, end)
         if len(attributes) > 256:
             self._cap_attributes(name, attributes, start, end)
-        if name in _VOID:
-            return None
-        if name in ("html", "head", "body", "noscript", "plaintext"):
-            return self._structure(name, start, end)
-        self._open(name, attributes, start, end)
-        return None
-
-    def _open(self, name: str, attributes: str, start: int, end: int) -> None:
-        if name in _CLOSES_PARAGRAPH:
+        if kind & (_IS_VOID | _IS_STRUCTURE):
+            return self._structure(name, start, end) if kind & _IS_STRUCTURE else None
+        if kind & _ENDS_PARAGRAPH:
             self._end_paragraph(start)
-        if name in _IMPLIED_ENDS:
+        if kind & _ENDS_OTHERS:
             self._end_implied(*_IMPLIED_ENDS[name], start)
-        if len(self.stack) >= MAX_DEPTH or (name in _FORMATTING and self.formatting >= MAX_FORMATTING):
+        is_formatting = kind & _IS_FORMATTING
+        if len(self.stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
             self._leave_out(start, end)
             self.owed[name] = self.owed.get(name, 0) + 1
             self.markup.truncated = True
-            return
+            return None
         self.stack.append(name)
-        if name in _FORMATTING:
+        if is_formatting:
             self.formatting += 1
-        if name in _INLINE and self.hidden_below is None and "n" in attributes and _HIDING.search(attributes[:500]):
+        if kind & _IS_INLINE and attributes and self.hidden_below is None and _HIDING.search(attributes[:500]):
             self.hidden_below = len(self.stack)
+        return None
 
     def _structure(self, name: str, start: int, end: int) -> int | None:
         if name == "plaintext":
-            self.source = self.source[:start]
-            self.markup.truncated = True
-            return start
+            return self._stop(start)
         if name == "noscript":
             self._leave_out(start, end)
             return self._after_element(name, end) if self.in_head else None
@@ -437,26 +441,20 @@ class _Scan:
 
     # End tags
 
-    def _end(self, name: str, start: int, end: int) -> None:
-        if name not in _INLINE:
-            self.text.append(_BREAK)
-        elif name in _SPACED:
-            self.text.append(" ")
-        stack = self.stack
-        if stack and stack[-1] == name and not self.owed.get(name):
-            stack.pop()
-            if name in _FORMATTING:
-                self.formatting -= 1
-            if self.hidden_below is not None and len(stack) < self.hidden_below:
-                self.hidden_below = None
-            return
-        self._end_elsewhere(name, start, end)
+    def _end_innermost(self, kind: int) -> None:
+        self.stack.pop()
+        if kind & _IS_FORMATTING:
+            self.formatting -= 1
+        if self.hidden_below is not None and len(self.stack) < self.hidden_below:
+            self.hidden_below = None
 
     def _end_elsewhere(self, name: str, start: int, end: int) -> None:
         """An end tag that is not the innermost element's: close down to its element, or leave it out."""
         self._leave_out(start, end)
-        if self.owed.get(name):
+        if name in self.owed:
             self.owed[name] -= 1
+            if not self.owed[name]:
+                del self.owed[name]
         elif name in self.stack:
             depth = len(self.stack) - 1 - self.stack[::-1].index(name)
             inside = self.stack[depth + 1 :]

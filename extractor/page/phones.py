@@ -151,6 +151,8 @@ def text_candidates(text: str) -> Iterator[Candidate]:
     """The runs of digits in a text that could be telephone numbers, each with its label."""
     seen: set[tuple[str, bool]] = set()
     for start, number in _runs(text):
+        if _DATE.search(number):
+            continue
         before, label = _label(text, start)
         is_plain = not _may_be_unlabelled(number)
         if is_plain and not _LETTER.search(label):
@@ -225,7 +227,7 @@ def _words_as_numbers(text: str) -> Iterator[Candidate]:
 
 
 def _candidate(number: str, before: str, label: str) -> Candidate | None:
-    if _DATE.search(number) or _TIME_RANGE.match(number.strip()) or (before and _OTHER_LABEL.search(before)):
+    if _TIME_RANGE.match(number.strip()) or (before and _OTHER_LABEL.search(before)):
         return None
     fax, phone = _last(_FAX_LABEL, label), _last(_PHONE_LABEL, label)
     if phone < 0 and _SHORT_PHONE_LABEL.search(label[-4:]):

@@ -96,8 +96,10 @@ def likely_regions(
         weights[region] += weight
     for code, count in Counter(calling_codes).items():
         weights[phonenumbers.region_code_for_country_code(code)] += 25 + min(count, 5)
-    weights.update(dict.fromkeys(_regions_of_addresses(document.text), 20))
-    if not weights.keys() & {"US", "CA"} and _NORTH_AMERICAN.search(document.text):
+    # A country ending weighs more than any address: where there is one the text need not be searched.
+    is_open = region_of_host(document.host) is None
+    weights.update(dict.fromkeys(_regions_of_addresses(document.text) if is_open else (), 20))
+    if is_open and not weights.keys() & {"US", "CA"} and _NORTH_AMERICAN.search(document.text):
         weights["US"] += 8
     regions = [region for region, _ in weights.most_common() if region in phonenumbers.SUPPORTED_REGIONS]
     return regions[:MAX_REGIONS]
