@@ -8,7 +8,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import psycopg
@@ -17,9 +17,25 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from app.settings import DEFAULT_TENANT_ID
+from tests.support.postgres import Server, create_database, drop_database
 from tests.support.processes import clean_environment
 
 Command = Callable[..., Result]
+
+
+@pytest.fixture(scope="module")
+def shared_database(postgres: Server) -> Iterator[str]:
+    conninfo = create_database(postgres)
+    yield conninfo
+    drop_database(postgres, conninfo)
+
+
+@pytest.fixture
+def database(shared_database: str) -> str:
+    """One database for this module's tests, emptied for each: a database of its own for each would cost more."""
+    with psycopg.connect(shared_database) as conn:
+        conn.execute("DELETE FROM domains")
+    return shared_database
 
 
 def fill(database: str, *domains: str, status: str = "completed", **columns: str) -> None:
