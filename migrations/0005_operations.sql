@@ -1,3 +1,4 @@
+-- compatible-with: 0004
 -- What running it on a server of somebody else's needs.
 
 -- Since Postgres 16 whoever creates a role without being a superuser, as on every hosted database, is its member with

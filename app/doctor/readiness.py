@@ -11,7 +11,7 @@ from psycopg_pool import PoolTimeout
 from app.database import Connection, Database
 from app.doctor.models import Check, broken, skipped, sound
 from app.doctor.queue import SELECT_WAITING, Waiting, judge_waiting, judge_workers
-from app.doctor.schema import SELECT_APPLIED, TABLE_EXISTS, judge_migrations
+from app.doctor.schema import SELECT_APPLIED, TABLE_EXISTS, Applied, judge_migrations
 from domain_queue import oldest_pending, workers_alive
 
 CONNECT_SECONDS = 3.0
@@ -27,7 +27,7 @@ async def _database(conn: Connection) -> Check:
 async def _migrations(conn: Connection) -> Check:
     [(exists,)] = await (await conn.execute(TABLE_EXISTS)).fetchall()
     applied = await (await conn.execute(SELECT_APPLIED)).fetchall() if exists else []
-    return judge_migrations([(row[0], row[1], row[2]) for row in applied])
+    return judge_migrations([Applied(*row) for row in applied])
 
 
 async def _worker(conn: Connection) -> Check:

@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
 from uuid import uuid4
 
 import psycopg
 
-from app.doctor.models import Check, broken, sound
+from app.doctor.models import Check, broken, sound, warning
 from app.doctor.patient import Patient
 from domain_queue import DomainStatus
 from migrations import load_migrations
 
 TABLE_EXISTS = "SELECT to_regclass('schema_migrations') IS NOT NULL"
 
+# By way of the row as a document, because older databases have no compatible_with.
 SELECT_APPLIED = """
-    SELECT number, name, sha256
+    SELECT number, name, sha256, (to_jsonb(schema_migrations) ->> 'compatible_with')::integer
     FROM schema_migrations
     ORDER BY number
 """
@@ -24,14 +26,27 @@ async def check_migrations(patient: Patient) -> Check:
     """The database has this program's migrations: all of them, unedited, and no other."""
     [(exists,)] = await patient.rows(TABLE_EXISTS)
     applied = await patient.rows(SELECT_APPLIED) if exists else []
-    return judge_migrations([(int(number), str(name), str(sha256)) for number, name, sha256 in applied])
+    return judge_migrations([Applied(*row) for row in applied])
 
 
-def judge_migrations(applied: list[tuple[int, str, str]]) -> Check:
-    """What (number, name, sha256) of the applied migrations say beside the files of this program."""
+class Applied(NamedTuple):
+    """One row of schema_migrations."""
+
+    number: int
+    name: str
+    sha256: str
+    compatible_with: int | None  #: programs that know the migrations up to this one run on
+
+
+def judge_migrations(applied: list[Applied]) -> Check:
+    """What the applied migrations say beside the files of this program."""
     known = {migration.number: migration for migration in load_migrations()}
-    for number, name, sha256 in applied:
+    newer = 0
+    for number, name, sha256, compatible_with in applied:
         if number not in known:
+            if compatible_with is not None and compatible_with <= max(known):
+                newer += 1
+                continue
             return broken(
                 f"the database has {number:04}_{name}, this program knows only up to {max(known):04}",
                 "the database is newer than this program: start a newer version of it",
@@ -41,9 +56,15 @@ def judge_migrations(applied: list[tuple[int, str, str]]) -> Check:
                 f"{number:04}_{name} was edited after it had been applied",
                 "restore the file, and put the change into a new migration",
             )
-    pending = [f"{number:04}_{known[number].name}" for number in known if number not in {row[0] for row in applied}]
+    done = {row.number for row in applied}
+    pending = [f"{number:04}_{known[number].name}" for number in known if number not in done]
     if pending:
         return broken(f"not applied yet: {', '.join(pending)}", "run: scrapersky migrate")
+    if newer:
+        return warning(
+            f"all {len(known)} applied, and {newer} newer that this program fits to",
+            "an upgrade is under way: replace this process too",
+        )
     return sound(f"all {len(known)} applied")
 
 

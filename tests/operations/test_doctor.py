@@ -155,6 +155,18 @@ async def test_a_database_newer_than_the_program_is_named(database: str, conn: C
     assert_broken(await run_doctor(settings_for(database), only=["migrations"]), "migrations", "0999_future", "newer")
 
 
+async def test_a_newer_migration_that_this_program_fits_to_is_a_warning(database: str, conn: Connection) -> None:
+    await conn.execute(
+        "INSERT INTO schema_migrations (number, name, sha256, compatible_with) VALUES (999, 'future', '', 1)"
+    )
+    check = (await run_doctor(settings_for(database), only=["migrations"]))["migrations"]
+    async with Database(settings_for(database), name="test") as pool:
+        ready = {check.name: check.ok for check in await readiness(pool)}
+    assert check.ok
+    assert "1 newer" in check.seen
+    assert ready["migrations"]
+
+
 async def test_a_status_word_that_was_renamed_is_named(database: str, conn: Connection) -> None:
     await conn.execute("ALTER TYPE domain_status RENAME VALUE 'error' TO 'failed'")
     checks = await run_doctor(settings_for(database))
