@@ -96,7 +96,7 @@ def test_old_and_new_workers_share_the_queue_while_an_upgrade_rolls(
             assert new.wait() == 0, new.output
 
     verdict = books.verdict()
-    assert (verdict.rows, verdict.lost, verdict.duplicates, verdict.crashes) == (25, 0, 0, 0)
+    assert (verdict.rows, verdict.lost, verdict.duplicates, verdict.takeovers) == (25, 0, 0, 0)
     with psycopg.connect(database) as conn:
         shares = dict(conn.execute(DONE_BY).fetchall())
     assert {name.rsplit(":", 1)[1] for name in shares} >= {str(old.pid), str(new.pid)}, shares

@@ -36,6 +36,16 @@ OPEN_BOOKS = """
     CREATE TRIGGER test_effect AFTER UPDATE ON domains
         FOR EACH ROW WHEN (NEW.status = 'completed' AND OLD.status <> 'completed')
         EXECUTE FUNCTION test_note_effect();
+    CREATE TABLE test_takeovers (domain_id uuid NOT NULL);
+    CREATE FUNCTION test_note_takeover() RETURNS trigger LANGUAGE plpgsql AS $$
+    BEGIN
+        INSERT INTO test_takeovers (domain_id) VALUES (NEW.id);
+        RETURN NULL;
+    END
+    $$;
+    CREATE TRIGGER test_takeover AFTER UPDATE ON domains
+        FOR EACH ROW WHEN (NEW.crash_count > OLD.crash_count)
+        EXECUTE FUNCTION test_note_takeover();
 """
 
 SUBMIT = """
@@ -48,7 +58,7 @@ VERDICT = """
     SELECT (SELECT count(*) FROM domains),
            (SELECT count(*) FROM domains WHERE status <> 'completed'),
            (SELECT count(*) - count(DISTINCT domain_id) FROM test_effects),
-           (SELECT coalesce(sum(crash_count), 0) FROM domains)
+           (SELECT count(*) FROM test_takeovers)
 """
 
 LONGEST_SILENCE = """
@@ -67,7 +77,7 @@ class Verdict:
     rows: int
     lost: int  #: submitted, and not completed
     duplicates: int  #: went to completed once more without having been submitted again
-    crashes: int  #: claims whose holder vanished
+    takeovers: int  #: claims whose holder vanished
 
 
 class Books:
