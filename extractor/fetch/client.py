@@ -110,7 +110,7 @@ class Fetcher:
                 "Accept-Encoding": "gzip, deflate, br, zstd",
             },
             max_line_size=8_190,
-            max_field_size=8_190,
+            max_field_size=16_384,  # content security policies of honest sites go beyond eight thousand
         )
         return self
 

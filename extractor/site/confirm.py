@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, datetime
 
 from extractor.errors import ExtractError
+from extractor.fetch import Reply
 from extractor.fetch.urls import checked_url
 from extractor.models import PageRead
-from extractor.site.home import fetch_home
 from extractor.site.visit import Previous, Scan, Visit
 
 
@@ -25,15 +25,12 @@ def is_usable(previous: Previous, domain: str, max_pages: int) -> bool:
     )
 
 
-async def confirm(visit: Visit, domain: str, previous: Previous) -> Scan | None:
+async def confirm(visit: Visit, home: Reply, previous: Previous) -> Scan | None:
     """The previous report with today's date, where all its pages answer 304; None where anything changed.
 
-    Half-confirmed facts would be dishonest, so one changed page means that the whole site is read anew.
-
-    Raises:
-        Transient, Permanent: the site could not be reached at all.
+    ``home`` is the answer to the conditional request for the home page. Half-confirmed facts would be dishonest, so
+    one changed page means that the whole site is read anew.
     """
-    home = await fetch_home(visit, domain, previous.validators)
     if home.status != 304 or str(home.url) != previous.report.final_url:
         return None
     report = previous.report.model_copy(deep=True)

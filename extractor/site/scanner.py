@@ -79,18 +79,22 @@ class Scanner:
         started = time.monotonic()
         try:
             visit.report_progress(0.02, "resolving")
+            home = None
             scan = None
             if previous is not None and not force and is_usable(previous, domain, max_pages):
-                scan = await confirm(visit, domain, previous)
-            scan = scan or await _read_site(visit, domain, max_pages)
+                home = await fetch_home(visit, domain, previous.validators)
+                scan = await confirm(visit, home, previous)
+            if scan is None:
+                changed = home if home is not None and home.status != 304 else None
+                scan = await _read_site(visit, changed or await fetch_home(visit, domain), domain, max_pages)
         finally:
             await pace.finish()
         scan.report.duration_ms = int((time.monotonic() - started) * 1000)
         return scan
 
 
-async def _read_site(visit: Visit, domain: str, max_pages: int) -> Scan:
-    first = home = await fetch_home(visit, domain)
+async def _read_site(visit: Visit, home: Reply, domain: str, max_pages: int) -> Scan:
+    first = home
     visit.report_progress(0.1, "reading /")
     facts = await visit.read(home) if home.body else None
     blocked = refusal_of(home, facts)

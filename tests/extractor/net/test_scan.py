@@ -326,6 +326,18 @@ async def test_one_changed_page_means_that_the_site_is_read_anew(world: World) -
     assert again.report.email_addresses == first.report.email_addresses
 
 
+async def test_a_changed_home_page_is_not_asked_for_twice(world: World) -> None:
+    home = "http://unchanged-fixture.com/"
+    async with world.scanner() as scanner:
+        first = await scanner.scan("unchanged-fixture.com", max_pages=2)
+        world.sites.requests.clear()
+        stale = {**first.validators, home: {"etag": '"something-else"'}}
+        again = await scanner.scan("unchanged-fixture.com", max_pages=2, previous=Previous(first.report, stale))
+
+    assert world.asked("unchanged-fixture.com").count("/") == 1
+    assert [page.status for page in again.report.pages] == [200, 200]
+
+
 async def test_force_reads_everything(world: World) -> None:
     async with world.scanner() as scanner:
         first = await scanner.scan("unchanged-fixture.com", max_pages=2)
