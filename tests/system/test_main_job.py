@@ -6,9 +6,13 @@ import subprocess
 
 import httpx
 import psycopg
+import pytest
 
 from tests.support.api import STATUS, Web, finished, submit
 from tests.support.processes import Process, wait_for
+
+# What is costly is made once for the module: its tests run in one process.
+pytestmark = pytest.mark.xdist_group("main job")
 
 
 def test_a_posted_domain_is_read_at_once_without_waiting_for_a_poll(web: Web, worker: Process) -> None:

@@ -20,6 +20,9 @@ from tests.support.api import answers, finished, status_of, submit, web_address
 from tests.support.processes import Process, running, scrapersky, wait_for
 from tests.support.sites.server import Running
 
+# What is costly is made once for the module: its tests run in one process.
+pytestmark = pytest.mark.xdist_group("up")
+
 
 @pytest.fixture(scope="module")
 def folder() -> Iterator[Path]:

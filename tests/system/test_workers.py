@@ -6,9 +6,13 @@ import signal
 import uuid
 
 import psycopg
+import pytest
 
 from tests.support.api import Web, finished, status_of, submit
 from tests.support.processes import running, wait_for
+
+# What is costly is made once for the module: its tests run in one process.
+pytestmark = pytest.mark.xdist_group("workers")
 
 TENANT = uuid.UUID("550e8400-e29b-41d4-a716-446655440000")
 

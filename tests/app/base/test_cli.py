@@ -20,6 +20,9 @@ from app.settings import DEFAULT_TENANT_ID
 from tests.support.postgres import Server, create_database, drop_database
 from tests.support.processes import clean_environment
 
+# What is costly is made once for the module: its tests run in one process.
+pytestmark = pytest.mark.xdist_group("cli")
+
 Command = Callable[..., Result]
 
 

@@ -17,6 +17,9 @@ from psycopg.conninfo import conninfo_to_dict
 
 from app.embedded import EmbeddedPostgres, EmbeddedPostgresError
 
+# What is costly is made once for the module: its tests run in one process.
+pytestmark = pytest.mark.xdist_group("embedded")
+
 DURABLE = ("fsync", "full_page_writes", "synchronous_commit")
 HOLDER = """
 import sys, time

@@ -20,6 +20,9 @@ from app.worker.configuration import fetch_settings, program_version, worker_con
 from app.worker.credits import DailyCredits
 from tests.support.sites.server import Answer, Fixture, Request, Running, SiteServer, running_sites
 
+# What is costly is made once for the module: its tests run in one process.
+pytestmark = pytest.mark.xdist_group("worker")
+
 
 @pytest.fixture(scope="module")
 def sites() -> Iterator[Running]:
