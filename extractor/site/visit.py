@@ -12,6 +12,7 @@ from yarl import URL
 from extractor.address import is_same_site
 from extractor.errors import Permanent, Transient
 from extractor.fetch import Fetcher, FetchSettings, Pace, Reply
+from extractor.fetch.cookies import ChainCookies
 from extractor.fetch.urls import BAD_REDIRECT, checked_url, origin_of
 from extractor.ladder import Ladder, Spending, as_page_of
 from extractor.models import PageFacts, PageRead, SiteReport
@@ -126,13 +127,16 @@ class Visit:
                 ``left_the_site`` where ``stay_on_site`` and it redirects to another site; and what Fetcher.get raises.
         """
         start = url
+        cookies = ChainCookies()
         for _ in range(self.settings.max_redirects + 1):
             if not await self.may_read(url):
                 raise Permanent("robots_disallowed", ROBOTS_DISALLOWED)
             sent = conditional_headers((validators or {}).get(str(url), {}))
+            sent |= cookies.headers_for(url.host)
             reply = await self._fetcher.get(url, pace=self.pace, body_rule=self._page_bytes, headers=sent)
             if reply.location is None:
                 return reply
+            cookies.remember(reply)
             if trail is not None:
                 trail.append(url)
             url = checked_url(reply.location, base=url)

@@ -12,7 +12,9 @@ from hypothesis import strategies as st
 from yarl import URL
 
 from extractor.errors import ExtractError, Permanent
+from extractor.fetch import Reply
 from extractor.fetch.client import clean_headers
+from extractor.fetch.cookies import ChainCookies
 from extractor.fetch.failures import explain
 from extractor.fetch.urls import checked_url, origin_of
 from extractor.site.visit import conditional_headers
@@ -131,3 +133,32 @@ def test_failures_have_stable_codes_and_say_nothing_of_the_site(error: Exception
 
     assert explained.code == code
     assert "site text" not in str(explained)
+
+
+def redirect(url: str, *cookies: str) -> Reply:
+    headers = {"set-cookie": "\n".join(cookies)}
+    return Reply(URL(url), 302, headers, b"", False, 1, "HTTP/1.1", location="/")
+
+
+def test_a_chains_cookies_go_back_to_the_host_that_set_them_alone() -> None:
+    cookies = ChainCookies()
+    cookies.remember(redirect("https://one.com/", "a=1; Path=/; Domain=two.com", "b=2; HttpOnly", "a=3"))
+
+    assert cookies.headers_for("one.com") == {"Cookie": "a=3; b=2"}
+    assert cookies.headers_for("two.com") == {}
+    assert cookies.headers_for("www.one.com") == {}
+
+
+@pytest.mark.parametrize("line", ["", "novalue", "=x", "a=b c", 'a="b', "a=" + "x" * 2_000, "a b=c", "ä=1"])
+def test_senseless_cookies_are_cut_or_left_out(line: str) -> None:
+    cookies = ChainCookies()
+    cookies.remember(redirect("https://one.com/", line))
+
+    assert cookies.headers_for("one.com") in ({}, {"Cookie": "a=b"}, {"Cookie": "a="})
+
+
+def test_a_cookie_flood_is_bounded() -> None:
+    cookies = ChainCookies()
+    cookies.remember(redirect("https://one.com/", *(f"c{n}=v" for n in range(1_000))))
+
+    assert cookies.headers_for("one.com")["Cookie"].count("=") == 20

@@ -12,40 +12,10 @@ from typing import Any
 import pytest
 
 from extractor.errors import AddressError, ExtractError, Permanent, Transient
-from extractor.site import Previous, Scan, Scanner
-from tests.extractor.net.conftest import HereReader, settings_for
+from extractor.site import Scanner
+from tests.extractor.net.conftest import HereReader, World, settings_for
 from tests.support.sites import catalogue, pages
-from tests.support.sites.server import Answer, Fixture, Request, SiteServer
-
-
-class World:
-    """One scanner for many scans, and the sites it reads."""
-
-    def __init__(self, sites: SiteServer, folder: Path) -> None:
-        self.sites = sites
-        self.folder = folder
-
-    def add(self, name: str, site: Any, **kind: Any) -> None:
-        self.sites.fixtures.insert(0, Fixture((name,), site, **kind))
-
-    @asynccontextmanager
-    async def scanner(self, **changes: Any) -> AsyncIterator[Scanner]:
-        async with Scanner(settings_for(self.sites, self.folder, **changes), reader=HereReader()) as scanner:
-            yield scanner
-
-    async def scan(
-        self, domain: str, *, max_pages: int = 5, settings: dict[str, Any] | None = None, **how: Any
-    ) -> Scan:
-        async with self.scanner(**(settings or {})) as scanner:
-            return await scanner.scan(domain, max_pages=max_pages, **how)
-
-    def asked(self, host: str) -> list[str]:
-        return [request.path for request in self.sites.requests[host]]
-
-
-@pytest.fixture
-def world(sites: SiteServer, tmp_path: Path) -> World:
-    return World(sites, tmp_path)
+from tests.support.sites.server import Answer, Request
 
 
 async def test_a_whole_site_is_read_contact_pages_first(world: World) -> None:
@@ -296,57 +266,6 @@ async def test_a_slot_is_held_for_each_address(world: World) -> None:
     assert held == ["+127.0.0.1", "-127.0.0.1"]
 
 
-async def test_an_unchanged_site_is_confirmed_without_reading_it_again(world: World) -> None:
-    async with world.scanner() as scanner:
-        first = await scanner.scan("unchanged-fixture.com", max_pages=3)
-        world.sites.requests.clear()
-        again = await scanner.scan(
-            "unchanged-fixture.com", max_pages=3, previous=Previous(first.report, first.validators)
-        )
-
-    requests = world.sites.requests["unchanged-fixture.com"]
-    assert again.is_unchanged
-    assert len(first.validators) == 3
-    assert [page.status for page in again.report.pages] == [304] * 3
-    assert all("if-none-match" in request.headers for request in requests if request.path != "/robots.txt")
-    assert again.report.email_addresses == first.report.email_addresses
-    assert again.report.scanned_at > first.report.scanned_at  # type: ignore[operator]
-    assert again.validators == first.validators
-
-
-async def test_one_changed_page_means_that_the_site_is_read_anew(world: World) -> None:
-    async with world.scanner() as scanner:
-        first = await scanner.scan("unchanged-fixture.com", max_pages=3)
-        contact = "http://unchanged-fixture.com/contact"
-        stale = {**first.validators, contact: {"etag": '"something-else"'}}
-        again = await scanner.scan("unchanged-fixture.com", max_pages=3, previous=Previous(first.report, stale))
-
-    assert not again.is_unchanged
-    assert [page.status for page in again.report.pages] == [200] * 3
-    assert again.report.email_addresses == first.report.email_addresses
-
-
-async def test_a_changed_home_page_is_not_asked_for_twice(world: World) -> None:
-    home = "http://unchanged-fixture.com/"
-    async with world.scanner() as scanner:
-        first = await scanner.scan("unchanged-fixture.com", max_pages=2)
-        world.sites.requests.clear()
-        stale = {**first.validators, home: {"etag": '"something-else"'}}
-        again = await scanner.scan("unchanged-fixture.com", max_pages=2, previous=Previous(first.report, stale))
-
-    assert world.asked("unchanged-fixture.com").count("/") == 1
-    assert [page.status for page in again.report.pages] == [200, 200]
-
-
-async def test_force_reads_everything(world: World) -> None:
-    async with world.scanner() as scanner:
-        first = await scanner.scan("unchanged-fixture.com", max_pages=2)
-        previous = Previous(first.report, first.validators)
-        again = await scanner.scan("unchanged-fixture.com", max_pages=2, previous=previous, force=True)
-
-    assert not again.is_unchanged
-
-
 async def test_connections_do_not_outlive_the_scan(world: World) -> None:
     async with world.scanner() as scanner:
         await asyncio.gather(*(scanner.scan(f"plain-{n}-fixture.com", max_pages=3) for n in range(10)))
@@ -384,33 +303,3 @@ async def test_an_intranet_name_needs_only_its_network_allowed(world: World, tmp
             await scanner.scan("plain-1-fixture.com", max_pages=1)
 
     assert refused.value.code == "refused_address"
-
-
-REFRESH = '<html><head><META HTTP-EQUIV="Refresh" CONTENT="0; URL={}"></head></html>'
-
-
-async def test_a_page_that_only_refreshes_to_another_is_followed(world: World) -> None:
-    world.add(
-        "old-fixture.com", catalogue.of_pages({"/": REFRESH.format("/home.htm"), "/home.htm": "<title>Old</title>"})
-    )
-    report = (await world.scan("old-fixture.com", max_pages=1)).report
-
-    assert (report.final_url, report.title) == ("http://old-fixture.com/home.htm", "Old")
-
-
-async def test_a_refresh_that_leads_inside_is_refused(world: World) -> None:
-    world.add("inside-fixture.com", catalogue.of_pages({"/": REFRESH.format("http://127.0.0.1/")}))
-    with pytest.raises(Permanent) as refused:
-        await world.scan("inside-fixture.com", max_pages=1)
-
-    assert refused.value.code == "refused_address"
-
-
-async def test_where_only_www_has_a_valid_certificate_it_is_read(world: World) -> None:
-    world.add("www.halfway-fixture.com", catalogue.of_pages({"/": "<title>Halfway</title>"}), https=True, http=False)
-    world.add(
-        "halfway-fixture.com", catalogue.moved("https://halfway-fixture.com/"), https=True, certificate="other-name"
-    )
-    report = (await world.scan("halfway-fixture.com", max_pages=1)).report
-
-    assert report.final_url == "https://www.halfway-fixture.com/"
