@@ -170,7 +170,7 @@ def _from_parts(attributes: object) -> Iterator[Address]:
 def _from_code(value: str, *, rot13: bool) -> Iterator[Address]:
     """An attribute that holds an address: plain, disguised, turned round, rotated or in base 64."""
     if rot13:
-        value = codecs.decode(value, "rot13")
+        value = codecs.decode(value.replace("[at]", "@"), "rot13")
     if "@" in value:
         yield from mailto_addresses(value)
     elif re.search(r"\[at\]|\(at\)|%40", value, re.IGNORECASE):

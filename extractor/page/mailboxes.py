@@ -135,6 +135,7 @@ _PLACEHOLDER_NAMES: Final = frozenset(
         "adresse",
         "voorbeeldbedrijf",
         "twojadomena",
+        "doe",
         "domena",
     ]
 )

@@ -266,7 +266,7 @@ class Markup:
 
     html: str = ""  #: balanced markup for the tree builder
     text: str = ""  #: visible text, entities decoded, one line for each block
-    title: str | None = None  #: content of the first title element with text, as written
+    title: str | None = None  #: content of the first title element with text, entities decoded
     scripts: list[Script] = field(default_factory=list)
     styles: str = ""
     comments: str = ""
@@ -407,8 +407,9 @@ class _Scan:
         if name == "plaintext":
             return self._stop(start)
         if name == "noscript":
+            # Its content is what people without scripts see, and where tag managers put their frame.
             self._leave_out(start, end)
-            return self._after_element(name, end) if self.in_head else None
+            return None
         if name in self.seen:
             self._leave_out(start, end)
         self.seen.add(name)
@@ -493,7 +494,7 @@ class _Scan:
         elif name == "style":
             self.styles.append(self.source[end:content_end])
         elif name == "title" and not self.markup.title:
-            self.markup.title = self.source[end : min(content_end, end + MAX_TITLE_CHARACTERS)].strip()
+            self.markup.title = unescape(self.source[end : min(content_end, end + MAX_TITLE_CHARACTERS)]).strip()
         elif name == "template" and "shadowrootmode" in attributes:
             after = end
         keep = name in ("iframe", "svg") and len(attributes) < 5_000
@@ -506,12 +507,6 @@ class _Scan:
             return
         self.script_characters += len(text)
         self.markup.scripts.append(Script(attributes, text))
-
-    def _after_element(self, name: str, position: int) -> int:
-        after = self._element_end(name, position)[1]
-        if after > position:
-            self.copied = max(self.copied, after)
-        return after
 
     def _element_end(self, name: str, position: int) -> tuple[int, int]:
         """Where the content that begins at ``position`` ends, and where its end tag does.

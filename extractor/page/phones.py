@@ -15,8 +15,8 @@ from phonenumbers import PhoneNumberType
 
 from extractor.models import Found
 from extractor.page.document import Document
-from extractor.page.regions import likely_regions
-from extractor.page.structured import Node, texts_of
+from extractor.page.regions import likely_regions, region_of_country
+from extractor.page.structured import Node, text_of, texts_of
 from extractor.page.text import remove_invisible
 
 MAX_PHONES = 40
@@ -86,21 +86,31 @@ class Candidate:
 def read_phones(document: Document, nodes: list[Node], languages: list[str]) -> list[Found]:
     """Each number once, the most trusted rule first; numbers that are only a fax are left out."""
     links = list(_linked(document))
-    structured = [text for node in nodes for text in texts_of(node.get("telephone"))]
+    structured = [(text, node) for node in nodes for text in texts_of(node.get("telephone"))]
     candidates = list(text_candidates(document.text))
-    written = [*links, *structured, *(candidate.text for candidate in candidates)]
+    written = [*links, *(text for text, _ in structured), *(candidate.text for candidate in candidates)]
     regions = likely_regions(document, languages, nodes, _calling_codes(written))
     found: dict[str, Found] = {}
     faxes = {number for node in nodes for text in texts_of(node.get("faxNumber")) if (number := e164(text, regions))}
-    for how, rank, texts in (("tel: link", 0, links), ("structured data telephone", 1, structured)):
-        for text in texts:
-            _add(found, e164(text, regions), how, rank)
+    for text in links:
+        _add(found, e164(text, regions), "tel: link", 0)
+    for text, node in structured:
+        _add(found, e164(text, _own_regions(node, regions)), "structured data telephone", 1)
     for number in _whatsapp(document):
         _add(found, number, "WhatsApp link", 3)
     voices = _read_text(candidates, regions, found, faxes)
     for number in faxes - voices:
         found.pop(number, None)
     return sorted(found.values(), key=lambda value: value.rank)[:MAX_PHONES]
+
+
+def _own_regions(node: Node, regions: list[str]) -> list[str]:
+    """The country of the node's own address before those of the page."""
+    address = node.get("address")
+    address = address[0] if isinstance(address, list) and address else address
+    country = text_of(address.get("addressCountry")) if isinstance(address, dict) else None
+    region = region_of_country(country.rpartition("/")[2]) if country else None
+    return [region, *regions] if region else regions
 
 
 def _read_text(candidates: list[Candidate], regions: list[str], found: dict[str, Found], faxes: set[str]) -> set[str]:

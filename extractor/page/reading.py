@@ -20,7 +20,7 @@ from extractor.page.mailboxes import mailbox
 from extractor.page.markup import bound_markup
 from extractor.page.organization import read_organizations
 from extractor.page.phones import e164, read_phones
-from extractor.page.regions import likely_regions
+from extractor.page.regions import likely_regions, region_of_country
 from extractor.page.social import read_social_links
 from extractor.page.structured import Node, json_ld_nodes, markup_nodes
 from extractor.page.text import clean_url
@@ -82,7 +82,6 @@ _OTHER_FORMATS = (
     b"\x1f\x8b",
     b"<?xml",
     b"<rss",
-    b"<svg",
     b"<feed",
     b"<urlset",
     b"{",
@@ -146,7 +145,9 @@ def _with_readable_contacts(
     regions = likely_regions(document, languages, nodes, ())
     for organization in organizations:
         if organization.telephone:
-            organization.telephone = e164(organization.telephone, regions) or organization.telephone
+            country = region_of_country(organization.address.country or "") if organization.address else None
+            own_regions = [country, *regions] if country else regions
+            organization.telephone = e164(organization.telephone, own_regions) or organization.telephone
         if organization.email:
             pairs = mailto_addresses(organization.email)
             organization.email = next((found for pair in pairs if (found := mailbox(*pair, document.site))), None)

@@ -36,7 +36,7 @@ _WRITES = re.compile(
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
 _SIGNS_OF_MAIL = (
     *("mailto", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
-    *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "' @", '" @'),
+    *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "reverse(", "' @", '" @'),
 )
 
 

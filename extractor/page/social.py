@@ -330,8 +330,10 @@ _OTHER_HOSTS: Final = frozenset(
 def _is_variant(host: str) -> bool:
     """A host of the network for a language or a kind of device: de-de.facebook.com, m.youtube.com, uk.linkedin.com."""
     prefix = host.partition(".")[0]
-    return prefix not in _OTHER_HOSTS and (
-        bool(re.fullmatch(r"[a-z]{2}(?:-[a-z]{2})?|m|mobile|web|touch|www2?|open|api", prefix))
+    return (
+        host.count(".") > 1
+        and prefix not in _OTHER_HOSTS
+        and (bool(re.fullmatch(r"[a-z]{2}(?:-[a-z]{2})?|m|mobile|web|touch|www2?|open|api", prefix)))
     )
 
 

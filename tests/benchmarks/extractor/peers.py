@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables and recipes are read in columns
 """Other programs on the same pages: what people use for these fields, each as its documentation shows it."""
 
 from __future__ import annotations
@@ -145,7 +146,7 @@ const read = require('metascraper')([
 """
 _PACKAGES = (
     "metascraper",
-    *(f"metascraper-{part}" for part in "title description lang logo url publisher image".split()),
+    *(f"metascraper-{part}" for part in ["title", "description", "lang", "logo", "url", "publisher", "image"]),
 )
 
 

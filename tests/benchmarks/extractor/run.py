@@ -1,3 +1,4 @@
+# ruff: noqa: E501 - tables and recipes are read in columns
 """Pages per second on one core beside other programs on the same pages, and what is found: ``main([])`` prints both."""
 
 from __future__ import annotations
