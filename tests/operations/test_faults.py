@@ -129,6 +129,34 @@ def test_postgres_that_crashes_and_restarts_loses_nothing_it_acknowledged(rows: 
         check(books, rows, "Postgres killed with `SIGKILL` and started again", since, note)
 
 
+@pytest.mark.slow
+def test_the_web_process_says_503_while_postgres_is_away_and_serves_again_when_it_is_back(
+    environment: dict[str, str],
+) -> None:
+    with own_postgres() as server:
+        own = {**environment, "DATABASE_URL": server.conninfo}
+        with running("web", environment=own) as web, httpx.Client(base_url=web_address(web), timeout=30) as client:
+            wait_for(lambda: listed(client) == 200, what="the web process")
+
+            server.crash()
+            while_away = client.get("/api/v3/domains")
+            server.start()
+
+            started = time.monotonic()
+            wait_for(lambda: listed(client) == 200, what="the web process to serve again")
+            recovery = time.monotonic() - started
+        report(
+            "Postgres away for ten seconds, the web process", books.verdict(), recovery, note="until it serves again"
+        )
+    assert while_away.status_code == 503
+    assert int(while_away.headers["Retry-After"]) > 0
+
+
+def listed(client: httpx.Client) -> int:
+    """How a list of domains is answered."""
+    return client.get("/api/v3/domains").status_code
+
+
 @sizes
 def test_a_pooler_that_restarts_is_survived(books: Books, database: str, postgres: Server, rows: int) -> None:
     with running_pooler(postgres.conninfo) as pooler, crew(pooler.conninfo(database), 2, lease=LEASE, prepare=False):

@@ -11,7 +11,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
-import pytest
 
 from migrations import load_migrations
 from tests.support.api import Web, submit
@@ -102,18 +101,18 @@ def test_old_and_new_workers_share_the_queue_while_an_upgrade_rolls(
     assert {name.rsplit(":", 1)[1] for name in shares} >= {str(old.pid), str(new.pid)}, shares
 
 
-@pytest.mark.parametrize("command", [("worker", "run"), ("web",), ("migrate",)], ids=" ".join)
 def test_a_program_older_than_the_database_is_refused_where_the_newer_migration_does_not_say_it_fits(
-    environment: dict[str, str], tmp_path: Path, command: tuple[str, ...]
+    environment: dict[str, str], tmp_path: Path
 ) -> None:
     NextVersion(tmp_path, CONTRACT).migrate(environment)
 
-    done = scrapersky(*command, environment=environment)
+    for command in (("worker", "run"), ("web",), ("migrate",)):
+        done = scrapersky(*command, environment=environment)
 
-    assert done.returncode == 1
-    assert f"{NEWEST + 1:04}_next" in done.stderr
-    assert "start a newer version of the program" in done.stderr
-    assert "Traceback" not in done.stderr
+        assert done.returncode == 1
+        assert f"{NEWEST + 1:04}_next" in done.stderr
+        assert "start a newer version of the program" in done.stderr
+        assert "Traceback" not in done.stderr
 
 
 def test_a_program_older_than_the_database_goes_on_where_every_newer_migration_says_it_fits(
