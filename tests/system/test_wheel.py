@@ -16,6 +16,9 @@ import pytest
 from tests.support.api import answers, submit, web_address
 from tests.support.processes import Process, clean_environment, wait_for
 
+# One process builds it, once.
+pytestmark = pytest.mark.xdist_group("wheel")
+
 CHECKOUT = Path(__file__).parents[2]
 SOURCES = ("app", "extractor", "migrations", "queue/domain_queue")
 
