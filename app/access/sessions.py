@@ -35,8 +35,9 @@ def is_foreign(headers: Mapping[str, str]) -> bool:
 
     Fetch metadata first, which every current browser sends; then Origin, which older ones send with changes.
     """
-    if headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "same-site", "none"):
-        return True
+    site = headers.get("sec-fetch-site")
+    if site is not None:
+        return site not in ("same-origin", "none")
     origin = headers.get("origin")
     if origin is None:
         return False

@@ -10,7 +10,7 @@ from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
 from app.api.batches import read_batch_document
-from app.api.csv_import import Table, read_table
+from app.api.csv_import import read_table
 from app.api.errors import ApiError, not_found
 from app.api.jobs import count_workers
 from app.api.routes.batches import position_of
@@ -52,11 +52,12 @@ def _form(**values: Any) -> dict[str, Any]:
 async def preview(request: Request, identity: VisitorDep, services: ServicesDep) -> Response:
     """What the list comes to: domains, merged lines, refused lines with the reason. Nothing is written."""
     await refuse_forgery(request)
-    form = await request.form(max_files=1, max_fields=20, max_part_size=MAX_PART_BYTES)
-    text = form.get("text")
-    max_pages = _pages(form.get("max_pages"))
+    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_PART_BYTES) as form:
+        text, max_pages = form.get("text"), _pages(form.get("max_pages"))
+        file = form.get("file")
+        data = await file.read() if isinstance(file, UploadFile) and file.size else None
     try:
-        table = await _table(form.get("file"), text)
+        table = read_table(data if data is not None else str(text or ""))
         found = sort_lines(table.lines)
     except ApiError as error:
         values = _form(text=str(text or ""), max_pages=max_pages, problem=error.message)
@@ -71,13 +72,6 @@ async def preview(request: Request, identity: VisitorDep, services: ServicesDep)
     return render(request, "batch_preview.html", values)
 
 
-async def _table(file: object, text: object) -> Table:
-    """The file if one was chosen, else the text."""
-    if isinstance(file, UploadFile) and file.size:
-        return read_table(await file.read())
-    return read_table(str(text or ""))
-
-
 def _pages(value: object) -> int:
     return min(100, max(1, int(value))) if isinstance(value, str) and value.isascii() and value.isdigit() else 5
 
@@ -85,13 +79,13 @@ def _pages(value: object) -> int:
 @router.post("/batch")
 async def create(request: Request, identity: ActorDep, services: ServicesDep) -> Response:
     """Queue the list and go to the batch's page."""
-    form = await request.form(max_files=1, max_fields=20, max_part_size=MAX_PART_BYTES)
-    max_pages = _pages(form.get("max_pages"))
+    async with request.form(max_files=1, max_fields=20, max_part_size=MAX_PART_BYTES) as form:
+        text, max_pages = str(form.get("text") or ""), _pages(form.get("max_pages"))
     try:
-        table = await _table(None, form.get("text"))
+        table = read_table(text)
         accepted = await submit_batch(services, identity, table.lines, BatchOptions(max_pages=max_pages))
     except ApiError as error:
-        values = _form(text=str(form.get("text") or ""), max_pages=max_pages, problem=error.message)
+        values = _form(text=text, max_pages=max_pages, problem=error.message)
         return render(request, "batch_form.html", values, status_code=error.status)
     return RedirectResponse(f"/batch/{accepted.batch_id}", status_code=303)
 

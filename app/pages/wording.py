@@ -41,7 +41,8 @@ ADVICE: dict[str, str] = {
     "not_html": "The home page is a file, not a web page, so there is nothing to read from it.",
     "too_many_redirects": "The site sends visitors round in a circle; its owner has to mend it.",
     "rate_limited": "The site asks for fewer requests. " + TRY_LATER,
-    "crashed": "This site brought the reader down several times and is left alone.",
+    "page_too_costly": "Its pages take too much memory or time to read, and are left alone.",
+    "worker_lost": "Whoever worked on it vanished every time; this site may bring the reader down.",
     "internal_error": "The fault is on our side and was logged. Try again; if it stays, tell whoever runs this server.",
 }
 GENERAL_ADVICE = "Try again in a while; if it stays, open the site in a browser to see what it shows."

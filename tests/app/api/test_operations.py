@@ -54,7 +54,7 @@ async def test_every_answer_carries_the_security_headers_and_nothing_allows_anot
         assert "unsafe" not in policy
         assert "frame-ancestors 'none'" in policy
         assert reply.headers["x-content-type-options"] == "nosniff"
-        assert reply.headers["referrer-policy"] == "no-referrer"
+        assert reply.headers["referrer-policy"] == "same-origin"
         assert reply.headers["cache-control"] == ("public, max-age=3600" if "static" in path else "no-store"), path
         assert "access-control-allow-origin" not in reply.headers
 
