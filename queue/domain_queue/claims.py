@@ -15,6 +15,7 @@ from domain_queue.models import Claim
 # picked     of each tenant its share, by priority, then by due time. What another claim has locked is passed over.
 #            Locked here, inside, so that no more rows are locked than are taken. NO KEY: inserting a child row, such
 #            as a batch item, takes KEY SHARE and need not wait. The CTE is never inlined, so no LIMIT runs twice.
+# A locked row keeps its place, so the update goes there and not through the key: a tenth less for each row.
 # The commit may be lost in a crash of the server: then the rows are pending again, and the token the worker holds
 # matches nothing. So it need not wait for the disk, and says so for this transaction alone.
 CLAIM = """
@@ -77,10 +78,10 @@ CLAIM = """
             LIMIT %(limit)s
         ) AS tenant
     ), picked AS MATERIALIZED (
-        SELECT mine.id
+        SELECT mine.place
         FROM turn
         CROSS JOIN LATERAL (
-            SELECT due.id
+            SELECT due.place
             FROM (
                 SELECT lane.priority, lane.available_at, lane.seq
                 FROM lane
@@ -88,7 +89,7 @@ CLAIM = """
                 ORDER BY lane.priority
             ) AS lane
             CROSS JOIN LATERAL (
-                SELECT d.id
+                SELECT d.ctid AS place
                 FROM domains AS d
                 WHERE d.status = 'pending'
                   AND d.tenant_id = turn.tenant_id
@@ -116,7 +117,7 @@ CLAIM = """
         progress    = 0,
         step        = 'claimed'
     FROM picked CROSS JOIN setting
-    WHERE d.id = picked.id
+    WHERE d.ctid = picked.place
     RETURNING
         d.id, d.tenant_id, d.domain, d.max_pages, d.priority, d.attempt, d.max_attempts, d.crash_count,
         d.claim_token, d.force, d.domain_metadata IS NOT NULL, d.submitted_at, d.available_at, d.claimed_at, d.seq,

@@ -61,46 +61,34 @@ class Execution:
 
     async def _run(self, job: Job) -> bool:
         """Run one handler to its end; whether this task became its own on the way."""
-        suspension = _Suspension(job, self)
         result: Result | None = None
         error: BaseException | None = None
         try:
             if job.verdict is not None:  # stopped before it began
                 raise asyncio.CancelledError(job.verdict)
-            result = await _Eager(self._handler(job), suspension)
+            result = await _Eager(self._handler(job), job, self._waits)
         except (Exception, asyncio.CancelledError) as raised:
             error = raised
         self._settle(job, result, error)
-        return suspension.happened
+        return job.task is not None
 
-
-class _Suspension:
-    """What happens when a handler waits for the first time."""
-
-    __slots__ = ("execution", "happened", "job")
-
-    def __init__(self, job: Job, execution: Execution) -> None:
-        self.job = job
-        self.execution = execution
-        self.happened = False
-
-    def happen(self) -> None:
-        self.happened = True
-        self.job.task = asyncio.current_task()
-        execution = self.execution
-        execution._bursting = False
-        if execution._ready:
-            execution._spawn()
+    def _waits(self, job: Job) -> None:
+        """The handler waits for the first time: this task is its own from now on, and another burst takes the rest."""
+        job.task = asyncio.current_task()
+        self._bursting = False
+        if self._ready:
+            self._spawn()
 
 
 class _Eager:
     """Awaits like the awaitable it is given, and tells when that waits for the first time."""
 
-    __slots__ = ("_awaitable", "_suspension")
+    __slots__ = ("_awaitable", "_job", "_waits")
 
-    def __init__(self, awaitable: Awaitable[Result | None], suspension: _Suspension) -> None:
+    def __init__(self, awaitable: Awaitable[Result | None], job: Job, waits: Callable[[Job], None]) -> None:
         self._awaitable = awaitable
-        self._suspension = suspension
+        self._job = job
+        self._waits = waits
 
     def __await__(self) -> Generator[Any, Any, Result | None]:
         steps = self._awaitable.__await__()
@@ -108,7 +96,7 @@ class _Eager:
             waits_for = next(steps)
         except StopIteration as end:
             return end.value  # type: ignore[no-any-return]  # the handler's own result
-        self._suspension.happen()
+        self._waits(self._job)
         while True:
             try:
                 answer = yield waits_for

@@ -29,7 +29,7 @@ from domain_queue.sweep import LeaseWatch, find_silent, heal_clock, seconds_unti
 log = structlog.get_logger("domain_queue")
 
 SWEEP_SECONDS = 1.0  # between two sweeps while there is work
-IDLE_SECONDS = 5.0  # between two sweeps and looks while there is none
+IDLE_SECONDS = 6.0  # between two sweeps and looks while there is none
 TIDY_SECONDS = 60.0
 ROOM_SECONDS = 0.01  # how long a few free slots wait to become more
 HEAL_ROWS = 1000

@@ -45,7 +45,7 @@ WORKER = UUID(int=9)
 
 
 def _tables() -> Iterator[Any]:
-    """Each version with each size; the big tables are slow to fill, and the newest version stands for all by default."""
+    """Each version with each size. The big tables are slow to fill: by default the newest version stands for all."""
     for version in BIN_DIRS:
         for rows in (1_000, 100_000, 1_000_000):
             is_slow = rows == 1_000_000 or (rows == 100_000 and version != max(BIN_DIRS))
