@@ -6,7 +6,7 @@ one's, a result its pages. Reasons of failed attempts are cleared when the job e
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -64,6 +64,9 @@ SELECT_JOBS = """
     ORDER BY d.submitted_at DESC
     LIMIT 20
 """
+
+#: By how much a worker's clock, which dates the scan, may be behind the database's.
+CLOCK_SKEW = timedelta(minutes=5)
 
 SELECT_WORKERS = """
     SELECT
@@ -195,7 +198,7 @@ def _ended(row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Even
 
 def _pages(row: dict[str, Any]) -> list[Event]:
     """What was fetched, in order; all carry the time at which the scan ended, and their own duration."""
-    if row["scanned_at"] is None or row["scanned_at"] < row["submitted_at"]:
+    if row["scanned_at"] is None or row["scanned_at"] < row["submitted_at"] - CLOCK_SKEW:
         return []
     pages = []
     for page in row["pages"] or []:
@@ -205,7 +208,7 @@ def _pages(row: dict[str, Any]) -> list[Event]:
             continue  # written by another version of the program
     return [
         Event(
-            at=min(row["scanned_at"], row["completed_at"]),
+            at=min(max(row["scanned_at"], row["claimed_at"]), row["completed_at"]),
             event="page_read",
             detail=f"{page.url} answered {page.status or 'nothing'}, {page.bytes:,} bytes"
             + (f", fetched {row['fetch_tier']}" if row["fetch_tier"] not in (None, "direct") else ""),

@@ -125,7 +125,7 @@ async def test_every_attempt_is_counted_by_how_it_ended(database: str, conn: Con
     assert seen["scrapersky_worker_late_writes_total"] == 0
     assert seen["scrapersky_worker_listening"] == 1
     assert seen["scrapersky_worker_has_lease"] == 1
-    assert 0 <= seen["scrapersky_worker_lease_age_seconds"] < 4
+    assert 0 <= seen["scrapersky_worker_lease_age_seconds"] < 30
 
 
 def test_a_port_that_is_taken_costs_the_metrics_and_not_the_worker() -> None:
