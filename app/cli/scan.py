@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import sys
 from collections.abc import Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
@@ -34,7 +34,8 @@ if TYPE_CHECKING:
 #: How often the rows are looked at: at least, and for each job that is watched, in seconds.
 POLL_SECONDS = 0.25
 POLL_SECONDS_PER_JOB = 0.0002
-#: A worker that is busy elsewhere may have our rows wait; without any worker alive we bring one ourselves.
+LOOK_FOR_WORKERS_SECONDS = 1.0
+#: Domains in flight in the worker that we bring ourselves, where none is alive.
 LOCAL_CONCURRENCY = 20
 #: Sites shown with a bar of their own; a terminal has no room for every one of hundreds.
 MAX_BARS = 8
@@ -63,7 +64,7 @@ def scan(
         if no_wait:
             _print_submitted(jobs, as_json)
             return 0
-        async with _worker_if_none(database, settings) as worker:
+        async with _worker_at_hand(database, settings) as worker:
             documents = await _watch(database, settings, list(jobs), worker, show=not as_json)
         return _print_results(documents, as_json)
 
@@ -116,29 +117,35 @@ async def _submit(
 
 
 @asynccontextmanager
-async def _worker_if_none(database: Database, settings: Settings) -> AsyncIterator[asyncio.Task[Any] | None]:
-    """Inside, somebody works on the queue: workers that run already (None), or one of our own."""
-    from app.api.jobs import count_workers
-
-    async with database.system() as conn:
-        alive = await count_workers(conn)
-    if alive:
-        yield None
-        return
-    from app.worker import run_worker
-
-    note("no worker is running: starting one for this scan")
+async def _worker_at_hand(database: Database, settings: Settings) -> AsyncIterator[asyncio.Task[None]]:
+    """Inside, somebody works on the queue: workers that run already, or, when none does, one of our own."""
     stop = asyncio.Event()
-    worker = asyncio.create_task(run_worker(settings, concurrency=LOCAL_CONCURRENCY, stop=stop))
+    task = asyncio.create_task(_work_if_nobody_does(database, settings, stop))
     try:
-        yield worker
+        yield task
     finally:
         stop.set()
-        await worker
+        await task
+
+
+async def _work_if_nobody_does(database: Database, settings: Settings, stop: asyncio.Event) -> None:
+    """Look again and again: of a worker that was killed, the lease lives on for a while."""
+    from app.api.jobs import count_workers
+    from app.worker import run_worker
+
+    while not stop.is_set():
+        async with database.system() as conn:
+            alive = await count_workers(conn)
+        if not alive:
+            note("no worker is running: starting one for this scan")
+            await run_worker(settings, concurrency=LOCAL_CONCURRENCY, stop=stop)
+            return
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), LOOK_FOR_WORKERS_SECONDS)
 
 
 async def _watch(
-    database: Database, settings: Settings, ids: list[UUID], worker: asyncio.Task[Any] | None, *, show: bool
+    database: Database, settings: Settings, ids: list[UUID], worker: asyncio.Task[None], *, show: bool
 ) -> list[dict[str, Any]]:
     """Follow the jobs to their end; their status documents in the order of ``ids``.
 
@@ -159,7 +166,7 @@ async def _watch(
             display.update(rows)
             if len(rows) == len(ids) and not any(is_waiting(row) for row in rows.values()):
                 return [job_document(rows[job_id]) for job_id in ids]
-            if worker is not None and worker.done():
+            if worker.done():
                 worker.result()
                 raise CommandFailed("the worker of this scan has stopped; the domains wait in the queue for another")
             await asyncio.sleep(pause)
