@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -29,19 +31,20 @@ def top(
     once: Annotated[bool, typer.Option("--once", help="Print one look and leave.")] = False,
     as_json: JsonOption = False,
 ) -> None:
-    """Watch queue depth, workers and running scans; Ctrl-C leaves.
+    """Watch queue depth, workers and running scans; Ctrl-C leaves. In a pipe: one look.
 
     Example: [dim]scrapersky top --interval 0.5[/dim]
     """
 
     async def work(database: Database, _settings: Settings) -> None:
-        if once or as_json:
+        if once or as_json or not sys.stdout.isatty():
             seen = await look(database)
             print_json(seen) if as_json else console().print(_render(seen))
             return
         from rich.live import Live
 
-        with Live(console=console(), screen=False, auto_refresh=False) as live:
+        # Ctrl-C cancels this task: leaving is no failure.
+        with Live(console=console(), screen=False, auto_refresh=False) as live, suppress(asyncio.CancelledError):
             while True:
                 live.update(_render(await look(database)), refresh=True)
                 await asyncio.sleep(interval)

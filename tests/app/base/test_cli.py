@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import io
 import json
 import os
+import re
+import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -365,6 +368,27 @@ def test_top_shows_depth_and_what_waits(command: Command, database: str) -> None
     assert seen["queue"]["pending"] == 1
     assert seen["oldest_pending"]["domain"] == "one.com"
     assert "one.com" in command("top", "--once").stdout
+
+
+def test_top_draws_on_a_terminal_until_ctrl_c(database: str) -> None:
+    fill(database, "one.com", status="pending")
+    terminal, its_end = os.openpty()
+    environment = clean_environment({"DATABASE_URL": database, "TERM": "xterm", "NO_COLOR": "1"})
+    command = [sys.executable, "-m", "app.cli", "top", "--interval", "0.2"]
+    with subprocess.Popen(command, env=environment, stdin=its_end, stdout=its_end, stderr=its_end) as process:
+        os.close(its_end)
+        drawn = b""
+        while b"longest due" not in drawn:
+            drawn += os.read(terminal, 4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # a terminal whose other end has gone
+            while os.read(terminal, 4096):
+                pass
+        os.close(terminal)
+
+    assert process.returncode == 0
+    assert b"one.com" in drawn
+    assert not re.search(rb"\x1b\[(?:[0-9;]*;)?[39]\d", drawn), "NO_COLOR"
 
 
 def test_a_token_is_printed_once_listed_without_its_secret_and_revoked(command: Command) -> None:
