@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Final, Literal
 
+from pydantic import TypeAdapter
 from selectolax.lexbor import LexborNode
 
 from extractor.models import Link
@@ -29,7 +30,7 @@ _REFRESH = re.compile(r"\s*\d{1,6}(?:\.\d{0,9})?\s*[;,]?\s*(?:url\s*=)?\s*[\"']?
 def read_links(document: Document) -> list[Link]:
     """Up to MAX_LINKS links to follow; mail, telephone, script and in-page links are no links here."""
     places = link_places(document)
-    found: dict[str, Link] = {}
+    found: dict[str, dict[str, str]] = {}
     for anchor in document.anchors:
         if len(found) >= MAX_LINKS:
             break
@@ -44,7 +45,7 @@ def read_links(document: Document) -> list[Link]:
     for content in document.meta.get("refresh", ()):
         if target := _REFRESH.match(content):
             _add(found, document, target[1], "", "head")
-    return list(found.values())[:MAX_LINKS]
+    return _LINKS.validate_python(list(found.values())[:MAX_LINKS])
 
 
 def link_places(document: Document) -> dict[int, Place]:
@@ -61,16 +62,19 @@ def link_places(document: Document) -> dict[int, Place]:
     return places
 
 
-def _add(found: dict[str, Link], document: Document, href: str | None, text: str, place: Place) -> None:
+_LINKS = TypeAdapter(list[Link])
+
+
+def _add(found: dict[str, dict[str, str]], document: Document, href: str | None, text: str, place: Place) -> None:
     url = document.absolute(href)
     if not url:
         return
     url = url.partition("#")[0]
     known = found.get(url)
     if known is None:
-        found[url] = Link.model_construct(url=url, text=text, place=place)
-    elif text and not known.text:
-        known.text = text
+        found[url] = {"url": url, "text": text, "place": place}
+    elif text and not known["text"]:
+        known["text"] = text
 
 
 def _link_text(anchor: Anchor) -> str:

@@ -111,14 +111,14 @@ def read_copyright_year(document: Document) -> int | None:
 
 def places_of(text: str, words: tuple[str, ...], limit: int = 50) -> list[int]:
     """Where any of the words stands, up to ``limit`` places for each: the last ones, footers come last."""
-    places = []
+    places: list[int] = []
     for word in words:
-        position = text.rfind(word)
-        for _ in range(limit):
-            if position < 0:
-                break
-            places.append(position)
-            position = text.rfind(word, 0, position)
+        found: list[int] = []
+        position = text.find(word)
+        while position >= 0 and len(found) < 1_000:
+            found.append(position)
+            position = text.find(word, position + len(word))
+        places += found[-limit:]
     return places
 
 

@@ -399,7 +399,8 @@ class _Scan:
         self.stack.append(name)
         if is_formatting:
             self.formatting += 1
-        if kind & _IS_INLINE and attributes and self.hidden_below is None and _HIDING.search(attributes[:500]):
+        may_hide = "none" in attributes or "hidden" in attributes
+        if may_hide and kind & _IS_INLINE and self.hidden_below is None and _HIDING.search(attributes[:500]):
             self.hidden_below = len(self.stack)
         return None
 
@@ -572,11 +573,6 @@ class _Scan:
 _END_TAGS: dict[str, re.Pattern[str]] = {
     name: re.compile(rf"</{name}(?=[\t\n\f\r />])[^>]*+(?:>|\Z)", re.IGNORECASE) for name in (*_RAW, "noscript")
 }
-#: A single plain blank is left alone: it is by far the most common and needs no folding.
-_FOLDED_BLANKS = re.compile(
-    r"[ \t\r\f\v\u00a0\u2000-\u200a\u202f\u205f\u3000]{2,}|[\t\r\f\v\u00a0\u2000-\u200a\u202f\u205f\u3000]"
-)
-_FOLDED_LINES = re.compile(r" ?\n[ \n]*")
 
 
 def _end_tag(name: str) -> re.Pattern[str]:
@@ -585,9 +581,7 @@ def _end_tag(name: str) -> re.Pattern[str]:
 
 def visible_text(raw: str) -> str:
     """Text pieces as people see them: entities decoded, invisible characters gone, blanks folded, one block a line."""
-    text = raw.replace("\n", " ").replace(_BREAK, "\n")
-    text = _FOLDED_BLANKS.sub(" ", text)
-    text = _FOLDED_LINES.sub("\n", text)[:MAX_TEXT_CHARACTERS]
-    if "&" in text:
-        text = _FOLDED_BLANKS.sub(" ", unescape(text))
-    return remove_invisible(text).strip()
+    if "&" in raw:
+        raw = unescape(raw)
+    lines = (" ".join(line.split()) for line in remove_invisible(raw).split(_BREAK))
+    return "\n".join(line for line in lines if line)[:MAX_TEXT_CHARACTERS]

@@ -82,10 +82,15 @@ class _Index:
     """The rules turned round: from what a page has to the rules that ask for it."""
 
     substrings: tuple[tuple[str, tuple[tuple[str, Rule], ...]], ...]  #: field of Surface, its substrings
+    hosts: Mapping[str, list[tuple[str, Rule]]]  #: substrings of assets that begin with a host, by that host
     headers: Mapping[str, list[tuple[re.Pattern[str], Rule]]]
     meta: Mapping[str, list[tuple[re.Pattern[str], Rule]]]
     cookies: tuple[tuple[str, Rule], ...]
     by_name: Mapping[str, Rule]
+
+
+_HOST_FIRST = re.compile(r"(?://|\.)?([a-z0-9-]+(?:\.[a-z0-9-]+)+)/")
+_ASSET_HOST = re.compile(r"//([a-z0-9.-]+)")
 
 
 @cache
@@ -96,11 +101,19 @@ def _index() -> _Index:
         for patterns, by_field in ((rule.headers, headers), (rule.meta, meta)):
             for name, pattern in patterns:
                 by_field.setdefault(name, []).append((pattern, rule))
-    fields = ("assets", "markup", "inline", "comments")
+    hosts: dict[str, list[tuple[str, Rule]]] = {}
+    anywhere: list[tuple[str, Rule]] = []
+    for rule in rules():
+        for text in rule.assets:
+            host = _HOST_FIRST.match(text)
+            (hosts.setdefault(host[1], []) if host else anywhere).append((text, rule))
+    fields = ("markup", "inline", "comments")
     return _Index(
-        substrings=tuple(
-            (name, tuple((text, rule) for rule in rules() for text in getattr(rule, name))) for name in fields
+        substrings=(
+            ("assets", tuple(anywhere)),
+            *((name, tuple((text, rule) for rule in rules() for text in getattr(rule, name))) for name in fields),
         ),
+        hosts=hosts,
         headers=headers,
         meta=meta,
         cookies=tuple((name, rule) for rule in rules() for name in rule.cookies),
@@ -130,8 +143,19 @@ def _marked(surface: Surface, index: _Index) -> Iterator[Rule]:
     for name, substrings in index.substrings:
         value: str = getattr(surface, name)
         yield from [rule for text, rule in substrings if text in value]
+    for host in _host_endings(surface.assets) & index.hosts.keys():
+        yield from [rule for text, rule in index.hosts[host] if text in surface.assets]
     for cookie in surface.cookies:
         yield from [rule for beginning, rule in index.cookies if cookie.startswith(beginning)]
+
+
+def _host_endings(assets: str) -> set[str]:
+    """The hosts of the assets with all the names above them: a.b.c, b.c."""
+    endings: set[str] = set()
+    for host in set(_ASSET_HOST.findall(assets)):
+        labels = host.split(".")
+        endings.update(".".join(labels[start:]) for start in range(len(labels) - 1))
+    return endings
 
 
 def _stated(surface: Surface, index: _Index) -> Iterator[tuple[Rule, str | None]]:

@@ -16,6 +16,7 @@ from urllib.parse import unquote, urljoin, urlsplit
 import phonenumbers
 from bs4 import BeautifulSoup
 
+from extractor.technologies.matching import rules
 from tests.corpus.scoring import CorpusPage
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{2,63}){1,4}")
@@ -50,7 +51,15 @@ def beautiful_soup(page: CorpusPage, parser: str = "lxml") -> dict[str, Any]:
         "phone_numbers": _phones(links, text, page.url),
         "social_links": _profiles(links),
         "organization": [_json(node.string or "") for node in soup.find_all("script", type="application/ld+json")],
-        "links": links,
+        "links": [
+            (url, name, _place(anchor))
+            for (url, name), anchor in zip(links, soup.find_all("a", href=True), strict=True)
+        ],
+        "physical_addresses": [" ".join(match[0].split()) for match in _ADDRESS.finditer(text)],
+        "microdata": [node.get("itemtype") for node in soup.find_all(attrs={"itemscope": True})],
+        "robots": _meta(soup, "robots"),
+        "feed_urls": [node["href"] for node in soup.find_all("link", rel="alternate", href=True)],
+        "site_name": _meta(soup, "og:site_name"),
         "copyright_year": max((int(last or first) for first, last in year), default=None),
         "has_privacy_policy": any(
             re.search("privacy|datenschutz|confidential", f"{url} {name}", re.IGNORECASE) for url, name in links
@@ -60,6 +69,28 @@ def beautiful_soup(page: CorpusPage, parser: str = "lxml") -> dict[str, Any]:
             name for name in ("jquery", "bootstrap", "shopify", "wix", "typo3") if any(name in url for url in assets)
         ],
     }
+
+
+_ADDRESS = re.compile(
+    r"[A-ZÄÖÜ][\w.ß-]{2,30} \d{1,4}[a-z]?\s*[,\n]\s*\d{4,5} [A-ZÄÖÜ][\w.-]{2,30}|\d{1,5} [A-Z][\w ]{3,30},\s*[A-Z][a-z]+,? [A-Z]{2} \d{5}"
+)
+
+
+def _place(anchor: Any) -> str:
+    parent = anchor.find_parent(["header", "nav", "footer"])
+    return parent.name if parent else "main"
+
+
+def _technologies(soup: BeautifulSoup, assets: list[str]) -> list[str]:
+    """The substrings of the rule file, looked for one after another."""
+    loaded, code = "\n".join(assets), "\n".join(node.get_text() for node in soup.find_all("script"))
+    markup = str(soup)
+    found = []
+    for rule in rules():
+        places = ((rule.assets, loaded), (rule.inline, code), (rule.markup, markup), (rule.comments, markup))
+        if any(text in value for texts, value in places for text in texts):
+            found.append(rule.name)
+    return found
 
 
 def _meta(soup: BeautifulSoup, name: str) -> str | None:
