@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Sequence
+from pathlib import Path
 from typing import Any
 from uuid import uuid4
 
@@ -28,6 +30,8 @@ from tests.support.postgres import Server
 from tests.support.queue_workers import working
 
 Connection = psycopg.AsyncConnection[Any]
+
+STEP_NAMES = {step.name for step in CHAIN}
 
 
 def settings_for(conninfo: str, **more: Any) -> Settings:
@@ -377,6 +381,12 @@ async def test_a_pooler_whose_port_does_not_tell_is_found_out(database: str, pos
 async def test_a_listen_dsn_that_cannot_listen_is_broken(database: str, pooler: Pooler) -> None:
     settings = settings_for(database, listen_database_url=SecretStr(pooler.seed_dsn(database)))
     assert_broken(await run_doctor(settings, only=["listen"]), "listen", "LISTEN_DATABASE_URL", "session-mode")
+
+
+def test_the_page_about_doctor_names_every_check() -> None:
+    page = (Path(__file__).parents[2] / "docs" / "doctor.md").read_text()
+    table = page.split("## The checks")[1].split("## A healthy chain")[0]
+    assert [step.name for step in CHAIN] == [name for name in re.findall(r"`(\w+)`", table) if name in STEP_NAMES]
 
 
 def doctor_process(**variables: str) -> subprocess.CompletedProcess[str]:
