@@ -9,30 +9,30 @@
 The story of one row, and where to read on:
 
 1. ``submissions``  ``submit`` inserts it, or sets a row at rest to pending. A row in the queue stays as it is.
-2. ``wake``         A NOTIFY after the commit, empty and coalesced, wakes whoever listens. It is a hint: a worker looks by
-                    itself every few seconds, and knows when the next retry is due.
-3. ``intake``       The claim loop. ``claims`` takes many due rows in one statement, tenants in turn, priorities in order,
-                    passing over what others have locked, from the ``lanes``' watermarks on.
-4. ``execution``    Handlers run concurrently, no connection held. ``jobs`` is what a handler is given; it may report progress,
-                    and hold one of the ``slots`` of a key that all workers share.
-5. ``recorder``     Gathers how handlers ended; ``outcomes`` writes many with one statement. ``backoff`` says when a failed
-                    attempt comes back.
+2. ``wake``         A NOTIFY after the commit, empty and coalesced, wakes whoever listens. It is a hint: a worker looks
+                    by itself every few seconds, and knows when the next retry is due.
+3. ``intake``       The claim loop. ``claims`` takes many due rows in one statement, tenants in turn, priorities in
+                    order, passing over what others have locked, from the ``lanes``' watermarks on.
+4. ``execution``    Handlers run concurrently, no connection held. ``jobs`` is what a handler is given; it may report
+                    progress, and hold one of the ``slots`` of a key that all workers share.
+5. ``recorder``     Gathers how handlers ended; ``outcomes`` writes many with one statement. ``backoff`` says when a
+                    failed attempt comes back.
 
 What makes it safe:
 
-- **Fencing.** Every claim raises ``claim_token``, every way out of processing raises it too, and every write of a claim
-  matches on (id, claim_token). So a matching token proves that the row is still in processing under this claim. A late
-  write matches nothing; it is counted and logged.
-- **Leases.** A lease belongs to a worker, not to a row: ``leases`` renews one row from a thread of its own. A worker that
-  cannot renew has stopped its handlers (``supervision``) before its lease ends, and goes on under another id.
-- **Sweeping.** Every worker takes back rows whose worker's lease is out (``sweep``), a bounded number at a time. No leader.
+- **Fencing.** Every claim raises ``claim_token``, every way out of processing raises it too, and every write of a
+  claim matches on (id, claim_token). So a matching token proves that the row is still in processing under this
+  claim. A late write matches nothing; it is counted and logged.
+- **Leases.** A lease belongs to a worker, not to a row: ``leases`` renews one row from a thread of its own. A worker
+  that cannot renew has stopped its handlers (``supervision``) before its lease ends, and goes on under another id.
+- **Sweeping.** Every worker takes back rows whose worker's lease is out (``sweep``), so many at a time. No leader.
 - **Deadlines.** Every statement has one; a connection that says nothing is shut down and made anew (``links``).
-- **Backpressure.** A row stays in ``in_flight`` until the database has taken or refused its outcome, and a worker that
-  cannot write claims no more.
+- **Backpressure.** A row stays in ``in_flight`` until the database has taken or refused its outcome, and a worker
+  that cannot write claims no more.
 
-At least once is the promise: a handler may run again after its worker died, but only one of its runs is ever written.
-``worker`` puts these together, ``config`` is what can be set, ``stats`` what a worker knows of itself, and ``inspection``
-what anybody may ask the table.
+At least once is the promise: a handler may run again after its worker died, but only one of its runs is written.
+``worker`` puts these together, ``config`` is what can be set, ``stats`` what a worker knows of itself, and
+``inspection`` what anybody may ask the table.
 """
 
 from domain_queue.backoff import retry_delay

@@ -9,31 +9,53 @@ from domain_queue.lanes import Position
 from domain_queue.links import Link
 from domain_queue.models import Claim
 
-# found      the distinct lanes, by one index probe for each: from the end, where the entries are live
-# lane       those that have a due row, from their watermark on
-# turn       whose turn it is: as many tenants as rows are wanted, after the one that was served last
-# picked     of each tenant its share, by priority, then by due time. What another claim has locked is passed over.
-#            Locked here, inside, so that no more rows are locked than are taken. NO KEY: inserting a child row, such
-#            as a batch item, takes KEY SHARE and need not wait. The CTE is never inlined, so no LIMIT runs twice.
+# below, above   the distinct lanes by one index probe for each, backwards: at a lane's end the entries are live, at its
+#                head lie the dead ones of rows claimed before. First the tenants after the one served last, then the
+#                others. Both are walked only as far as the next step pulls.
+# lane           those that have a due row, from their watermark on, until there are enough. A tenant has at most 101.
+# turn           as many tenants as rows are wanted, with the share of each. One whose lanes were cut off waits.
+# picked         of each tenant its share, by priority, then by due time. What another claim has locked is passed over.
+#                Locked here, inside, so that no more rows are locked than are taken. NO KEY: inserting a child row,
+#                such as a batch item, takes KEY SHARE and need not wait. The CTE is never inlined: no LIMIT runs twice.
 # A locked row keeps its place, so the update goes there and not through the key: a tenth less for each row.
 # The commit may be lost in a crash of the server: then the rows are pending again, and the token the worker holds
 # matches nothing. So it need not wait for the disk, and says so for this transaction alone.
 CLAIM = """
-    WITH RECURSIVE found AS (
+    WITH RECURSIVE below AS (
         (
             SELECT tenant_id, priority
             FROM domains
-            WHERE status = 'pending'
+            WHERE status = 'pending' AND tenant_id < %(served_last)s::uuid
             ORDER BY tenant_id DESC, priority DESC
             LIMIT 1
         )
         UNION ALL
         SELECT before.tenant_id, before.priority
-        FROM found
+        FROM below
         CROSS JOIN LATERAL (
             SELECT d.tenant_id, d.priority
             FROM domains AS d
-            WHERE d.status = 'pending' AND (d.tenant_id, d.priority) < (found.tenant_id, found.priority)
+            WHERE d.status = 'pending' AND (d.tenant_id, d.priority) < (below.tenant_id, below.priority)
+            ORDER BY d.tenant_id DESC, d.priority DESC
+            LIMIT 1
+        ) AS before
+    ), above AS (
+        (
+            SELECT tenant_id, priority
+            FROM domains
+            WHERE status = 'pending' AND tenant_id >= %(served_last)s::uuid
+            ORDER BY tenant_id DESC, priority DESC
+            LIMIT 1
+        )
+        UNION ALL
+        SELECT before.tenant_id, before.priority
+        FROM above
+        CROSS JOIN LATERAL (
+            SELECT d.tenant_id, d.priority
+            FROM domains AS d
+            WHERE d.status = 'pending'
+              AND d.tenant_id >= %(served_last)s::uuid
+              AND (d.tenant_id, d.priority) < (above.tenant_id, above.priority)
             ORDER BY d.tenant_id DESC, d.priority DESC
             LIMIT 1
         ) AS before
@@ -47,15 +69,24 @@ CLAIM = """
             known.tenant_id,
             known.priority,
             known.available_at,
-            known.seq
+            known.seq,
+            row_number() OVER () AS position
         FROM (
             SELECT
                 found.tenant_id,
                 found.priority,
                 coalesce(watermark.available_at, '-infinity') AS available_at,
                 coalesce(watermark.seq, 0) AS seq
-            FROM found
-            LEFT JOIN watermark USING (tenant_id, priority)
+            FROM (
+                SELECT tenant_id, priority FROM below
+                UNION ALL
+                SELECT tenant_id, priority FROM above
+            ) AS found
+            LEFT JOIN LATERAL (
+                SELECT w.available_at, w.seq
+                FROM watermark AS w
+                WHERE w.tenant_id = found.tenant_id AND w.priority = found.priority
+            ) AS watermark ON true
         ) AS known
         CROSS JOIN LATERAL (
             SELECT
@@ -68,13 +99,15 @@ CLAIM = """
             ORDER BY d.available_at, d.seq
             LIMIT 1
         ) AS due
+        LIMIT %(limit)s + 101
     ), turn AS MATERIALIZED (
         SELECT tenant_id, ceil(%(limit)s::float / count(*) OVER ())::int AS share
         FROM (
             SELECT tenant_id
             FROM lane
             GROUP BY tenant_id
-            ORDER BY tenant_id <= %(served_last)s::uuid, tenant_id
+            HAVING max(position) < %(limit)s + 101
+            ORDER BY min(position)
             LIMIT %(limit)s
         ) AS tenant
     ), picked AS MATERIALIZED (
@@ -137,9 +170,9 @@ async def claim(
 ) -> list[Claim]:
     """Make up to ``limit`` due rows this worker's, in no order; lower priority numbers of a tenant first.
 
-    Tenants with due rows share ``limit`` equally. When they are more than ``limit``, those after ``served_last`` come
-    first, by id. Fewer rows than ``limit`` mean that some tenant had less than its share, that rows were locked, or
-    that rows are due below a watermark only: ask again, from the beginning.
+    Tenants with due rows share ``limit`` equally. When they are more than ``limit``, those whose id is below
+    ``served_last`` come first, from the highest down. Fewer rows than ``limit`` mean that some tenant had less than
+    its share, that rows were locked, or that rows are due below a watermark only: ask again, from the beginning.
     """
     params = {
         "worker_id": worker_id,

@@ -256,5 +256,5 @@ class Intake:
 
 
 def _last_in_turn(tenants: Iterable[UUID], served_last: UUID) -> UUID:
-    """Of those that were served: the last in the order that begins after ``served_last``."""
-    return max(tenants, key=lambda tenant_id: (tenant_id <= served_last, tenant_id))
+    """Of those that were served: the last in the order of the claim, from below ``served_last`` down and around."""
+    return max(tenants, key=lambda tenant_id: (tenant_id >= served_last, -tenant_id.int))

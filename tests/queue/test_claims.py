@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import pytest
 
 from domain_queue import DomainStatus
 from domain_queue.claims import NIL, claim
+from domain_queue.intake import _last_in_turn
 from domain_queue.lanes import Watermarks
 from tests.queue.helpers import (
     NO_WATERMARKS,
@@ -113,6 +114,28 @@ async def test_more_tenants_than_rows_wanted_are_served_in_turn(database: str, c
             served.append(served_last)
 
     assert sorted(served) == sorted(tenants)
+
+
+async def test_every_priority_of_many_tenants_is_known_however_many_lanes_there_are(database: str, conn: Conn) -> None:
+    tenants = [TENANT, *[await add_tenant(conn, f"tenant {number}") for number in range(4)]]
+    for tenant_id in tenants:
+        await conn.execute(
+            "INSERT INTO domains (tenant_id, domain, status, priority)"
+            " SELECT %s, 'p' || i || '.example', 'pending', i FROM generate_series(0, 100) AS i",
+            (tenant_id,),
+        )
+    taken: dict[UUID, list[int]] = {tenant_id: [] for tenant_id in tenants}
+    served_last = NIL
+
+    async with open_link(database) as link:
+        while claims := await claim(
+            link, worker_id=uuid4(), limit=3, watermarks=NO_WATERMARKS, served_last=served_last
+        ):
+            served_last = _last_in_turn({claimed.tenant_id for claimed in claims}, served_last)
+            for claimed in sorted(claims, key=lambda claimed: claimed.priority):
+                taken[claimed.tenant_id].append(claimed.priority)
+
+    assert all(priorities == list(range(101)) for priorities in taken.values())
 
 
 async def test_concurrent_claims_never_take_the_same_row_and_take_all_of_them(database: str, conn: Conn) -> None:

@@ -77,7 +77,7 @@ async def test_a_worker_stopped_past_its_lease_overwrites_nothing_when_it_contin
 
 async def test_a_worker_told_to_end_gives_back_what_it_holds_at_once(database: str, conn: Conn) -> None:
     await add_domains(conn, 5)
-    with process(database, "leaver", work=0.4, lease=30) as leaver:
+    with process(database, "leaver", work=3, lease=30) as leaver:
         await reaches(conn, "status = 'processing'", 5)
         leaver.terminate()
         assert await asyncio.to_thread(leaver.wait, 20) == 0
