@@ -85,6 +85,7 @@ def test_after_kill_9_the_children_go_the_rows_stay_and_the_next_up_serves_them(
         assert reply.json()["status"] == "completed"
 
 
+@pytest.mark.slow
 def test_a_second_ctrl_c_waits_for_no_scan_but_still_stops_the_database_in_order(
     folder: Path, own_environment: dict[str, str]
 ) -> None:

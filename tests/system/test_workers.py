@@ -68,6 +68,7 @@ def test_sigterm_drains_the_running_scan_finishes_and_the_process_ends_with_0(
     assert document["attempt"] == 1
 
 
+@pytest.mark.slow
 def test_a_second_sigterm_ends_a_worker_that_still_waits_for_a_scan(web: Web, environment: dict[str, str]) -> None:
     patient = {**environment, "WORKER_SHUTDOWN_SECONDS": "600", "FETCH_TIMEOUT_SECONDS": "300"}
     with running("worker", "run", environment=patient) as process:

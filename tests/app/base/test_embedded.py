@@ -133,6 +133,7 @@ def wait_until_gone(pid: int) -> None:
         time.sleep(0.02)
 
 
+@pytest.mark.slow
 def test_a_stale_pid_file_that_names_another_postgres_does_not_stop_it(folder: Path) -> None:
     with EmbeddedPostgres(folder / "other") as other:
         foreign = (other.data / "postmaster.pid").read_text().splitlines()[0]
