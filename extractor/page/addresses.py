@@ -108,7 +108,8 @@ def _address_element(html: str) -> str | None:
 
 
 _CODE_IN_LINE = re.compile(r"\d{4,5} [A-ZÄÖÜ]")
-_CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}|\d{4}")
+_DIGITS = re.compile(r"\d[\d-]{3,8}")
+_CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}(?:-\d{4})?|\d{4}")
 MAX_CODES = 400
 _STATE_BEFORE = re.compile(r"(?:[A-Z]{2}|[A-Z][a-z]{3,12})\.?,?\s{1,2}\Z")
 _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
@@ -117,15 +118,18 @@ _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
 def written_addresses(text: str) -> list[str]:
     """Addresses written as their country writes them, one line each. Every address has a code: only there is looked."""
     found = _german(text.split("\n")[:MAX_LINES]) + _british(text)
-    for match in itertools.islice(_CODE.finditer(text), MAX_CODES):
+    for match in itertools.islice(_DIGITS.finditer(text), MAX_CODES):
         start, end = match.span()
-        if text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit():
+        is_american = end - start in (5, 10) and _STATE_BEFORE.search(text, max(0, start - 16), start)
+        if not is_american and not _PLACE_BEHIND.match(text, end):
+            continue
+        if not _CODE.fullmatch(match[0]) or text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit():
             continue
         window = text[max(0, start - 160) : end + 90]
-        if end - start == 5 and _STATE_BEFORE.search(text, max(0, start - 16), start):
+        if is_american:
             found += _american(window, end - max(0, start - 160))
-        if _PLACE_BEHIND.match(text, end):
-            found += _romance(window)
+        else:
+            found += _romance(window, text[end : end + 4])
     return list(dict.fromkeys(found))[:MAX_ADDRESSES]
 
 
@@ -136,8 +140,69 @@ def _american(window: str, end_of_code: int) -> list[str]:
     return [f"{_flat(match[1])}, {match[2]}, {match[3]} {match[4]}" for match in matches[-1:]]
 
 
-def _romance(window: str) -> list[str]:
-    matches = (match for pattern in (_ROMANCE, _DUTCH) for match in pattern.finditer(window))
+#: Street words in lower case; a window without any of them has no street of these languages.
+_ROMANCE_WORDS = (
+    *(
+        "rue ",
+        "avenue",
+        "av. ",
+        "bd ",
+        "boulevard",
+        "place ",
+        "chemin",
+        "route ",
+        "allée",
+        "allee ",
+        "quai ",
+        "impasse",
+        "cours ",
+        "square",
+    ),
+    *(
+        "passage",
+        "zone ",
+        "za ",
+        "zi ",
+        "via ",
+        "viale",
+        "piazza",
+        "corso",
+        "largo",
+        "vicolo",
+        "strada",
+        "località",
+        "calle",
+        "c/",
+        "avda",
+    ),
+    *(
+        "avenida",
+        "plaza",
+        "paseo",
+        "carrer",
+        "ctra",
+        "polígono",
+        "poligono",
+        "ronda",
+        "travessa",
+        "rua ",
+        "praça",
+        "praca",
+        "ul.",
+        "al.",
+        "os.",
+    ),
+    *("pl.", "ulica"),
+)
+_DUTCH_CODE = re.compile(r"\s?[A-Z]{2}\s")
+
+
+def _romance(window: str, behind: str) -> list[str]:
+    lowered = window.lower()
+    patterns = [_ROMANCE] if any(word in lowered for word in _ROMANCE_WORDS) else []
+    if _DUTCH_CODE.match(behind):
+        patterns.append(_DUTCH)
+    matches = (match for pattern in patterns for match in pattern.finditer(window))
     return [f"{_flat(match[1])}, {_flat(match[2])}" for match in matches if _NUMBER_IN_TEXT.search(match[1])]
 
 

@@ -19,7 +19,9 @@ def clean_line(text: str | None, limit: int = MAX_LINE_CHARACTERS) -> str | None
     if not text:
         return None
     # Ten times the limit is read: a value padded with blanks still shows what it says.
-    text = _INVISIBLE.sub("", _FORBIDDEN.sub(" ", text[: limit * 10]))
+    text = text[: limit * 10]
+    if not text.isprintable():
+        text = _INVISIBLE.sub("", _FORBIDDEN.sub(" ", text))
     folded = " ".join(text.split())
     if len(folded) > limit:
         folded = folded[: limit - 1].rstrip() + "…"
