@@ -12,7 +12,7 @@ from extractor.fetch import Reply
 from extractor.fetch.urls import checked_url
 from extractor.models import PageFacts
 from extractor.robots import rate_limited, retry_after_seconds
-from extractor.site.visit import HTML_TYPES, Validators, Visit
+from extractor.site.visit import Validators, Visit, is_html
 
 #: Failures of one address of the site after which another of its addresses may still answer.
 _TRY_NEXT = frozenset({
@@ -112,16 +112,19 @@ def refusal_of(reply: Reply, facts: PageFacts | None) -> str | None:
     return None  # protection services put their name on a broken server's 502 and 522 too
 
 
-def raise_for_home(reply: Reply) -> None:
+def raise_for_home(reply: Reply, facts: PageFacts | None) -> None:
     """Raise where the answer is no page at all.
 
     Raises:
-        Transient: rate_limited, http_5xx, http_408. Permanent: not_found, http_4xx, bad_redirect, not_html.
+        Transient: rate_limited, http_5xx, http_4xx for 408 and 425, and empty_page, because a broken program sends
+            nothing just as an empty site does. Permanent: not_found, http_4xx, bad_redirect, not_html.
     """
     status = reply.status
     if 200 <= status < 300:
-        if reply.content_type not in HTML_TYPES:
+        if not is_html(reply) or (facts is not None and not facts.is_html):
             raise Permanent("not_html", "The home page is no HTML page.")
+        if not reply.body.strip():
+            raise Transient("empty_page", "The home page is empty.")
         return
     if status == 429:
         raise rate_limited(reply.headers.get("retry-after"))

@@ -16,7 +16,7 @@ from extractor.fetch import Reply
 from extractor.fetch.pace import REQUESTS_AT_ONCE
 from extractor.fetch.urls import checked_url
 from extractor.models import PageFacts
-from extractor.site.visit import HTML_TYPES, Visit
+from extractor.site.visit import Visit, is_html
 
 #: Requests that brought no page, after which the rest is left alone.
 MAX_FAILED_PAGES = 5
@@ -94,7 +94,7 @@ class Crawl:
         is_elsewhere = page_key(str(reply.url)) != page_key(str(url))
         if is_elsewhere and not self._frontier.mark_seen(reply.url):
             return False  # it redirects to a page that was read already
-        if not 200 <= reply.status < 300 or reply.content_type not in HTML_TYPES:
+        if not 200 <= reply.status < 300 or not is_html(reply):
             self._visit.note(reply, None)
             return False
         try:

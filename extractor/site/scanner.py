@@ -99,7 +99,7 @@ async def _read_site(visit: Visit, home: Reply, domain: str, max_pages: int) -> 
     facts = await visit.read(home) if home.body else None
     blocked = refusal_of(home, facts)
     if blocked is None:
-        raise_for_home(home)
+        raise_for_home(home, facts)
     elif may_get_through(blocked) and (found := await _climb(visit, home)) is not None:
         home, facts = found
         blocked = None

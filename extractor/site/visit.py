@@ -22,6 +22,8 @@ from extractor.sandbox import PageLost, PageReader
 #: Bytes of a page that is no success: enough to tell a block page from a missing one.
 MAX_ERROR_BYTES = 256 * 1024
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
+#: How files begin that servers send as text/html by mistake: PNG, JPEG, GIF, PDF, ZIP, gzip, WebP and others of RIFF.
+_FILE_MARKS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"PK\x03\x04", b"\x1f\x8b", b"RIFF")
 ROBOTS_DISALLOWED = "The site's robots.txt does not allow this program to read it."
 
 Progress = Callable[[float, str], None]
@@ -54,6 +56,11 @@ class Tools:
     fetcher: Fetcher
     reader: PageReader
     ladder: Ladder
+
+
+def is_html(reply: Reply) -> bool:
+    """Whether the answer may be a page, by its content type and by how it begins."""
+    return reply.content_type in HTML_TYPES and not reply.body.startswith(_FILE_MARKS)
 
 
 class Visit:
@@ -174,7 +181,8 @@ class Visit:
 
         Whether it was one. A page that repeats another's body word for word is none: some sites answer so to anything.
         """
-        is_real = facts is not None and facts.blocked is None and not facts.soft_404 and 200 <= reply.status < 300
+        is_real = facts is not None and facts.is_html and facts.blocked is None and not facts.soft_404
+        is_real = is_real and 200 <= reply.status < 300
         digest = hashlib.blake2b(reply.body, digest_size=16).digest()
         is_real = is_real and digest not in self._bodies
         self._bodies.add(digest)

@@ -6,7 +6,7 @@ import asyncio
 
 import pytest
 
-from extractor.errors import Permanent
+from extractor.errors import ExtractError, Permanent
 from tests.extractor.net.conftest import World
 from tests.support.sites import catalogue
 from tests.support.sites.server import Answer, Request
@@ -52,3 +52,23 @@ async def test_a_site_that_sets_a_cookie_and_looks_whether_it_comes_along_is_rea
     world.add("curious-fixture.com", site)
 
     assert (await world.scan("curious-fixture.com", max_pages=1)).report.title == "Welcome back"
+
+
+@pytest.mark.parametrize(
+    ("answer", "code"),
+    [
+        (Answer(b"\x89PNG\r\n\x1a\n" + bytes(range(256))), "not_html"),
+        (Answer("{}", headers={"Content-Type": "application/json"}), "not_html"),
+        (Answer(" \n"), "empty_page"),
+        (Answer("", 300), "bad_redirect"),
+        (Answer("<title>Teapot</title>", 418), "http_4xx"),
+        (Answer("", 410), "not_found"),
+    ],
+    ids=lambda value: value if isinstance(value, str) else str(value.status),
+)
+async def test_an_answer_that_is_no_page_never_becomes_an_empty_result(world: World, answer: Answer, code: str) -> None:
+    world.add("odd-fixture.com", catalogue.always(answer))
+    with pytest.raises(ExtractError) as failure:
+        await world.scan("odd-fixture.com", max_pages=1)
+
+    assert failure.value.code == code

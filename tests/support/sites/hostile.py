@@ -232,7 +232,7 @@ BEHAVIOURS: dict[str, tuple[Site, frozenset[str]]] = {
     ),
     "cut-brotli": (
         _compressed("br", lambda: iter([brotli.compress(HEAD.encode() * 2_000)[:-20]])),
-        REPORT | {"bad_encoding", "connection_lost"},
+        REPORT | {"bad_encoding", "connection_lost", "empty_page"},
     ),
     # framing
     "short-body": (_raw(OK + b"Content-Length: 5000\r\n\r\n" + HEAD.encode()), REPORT),
@@ -258,10 +258,10 @@ BEHAVIOURS: dict[str, tuple[Site, frozenset[str]]] = {
         _raw(b"HTTP/1.1 999 Denied\r\nContent-Length: 2\r\n\r\nno"),
         frozenset({"http_4xx", "http_5xx", "bad_response"}),
     ),
-    "no-content": (_raw(b"HTTP/1.1 204 No Content\r\n\r\n"), REPORT | {"not_html"}),
-    "empty-page": (_page(""), REPORT),
+    "no-content": (_raw(b"HTTP/1.1 204 No Content\r\n\r\n"), frozenset({"empty_page"})),
+    "empty-page": (_page(""), frozenset({"empty_page"})),
     # lies and bytes
-    "image-as-html": (_page(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400), REPORT | {"not_html"}),
+    "image-as-html": (_page(b"\x89PNG\r\n\x1a\n" + bytes(range(256)) * 400), frozenset({"not_html"})),
     "nul-bytes": (_page(b"<title>Nul\0Bytes\0</title><p>\0a\0@b.com\0" * 50), REPORT),
     "surrogates": (
         _page(
