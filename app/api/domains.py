@@ -250,35 +250,29 @@ EXPORT_CSV = (
     + """
     SELECT
         c.seq,
-        concat_ws(
-            ',',
-            csv_cell(c.domain), c.status, csv_cell(coalesce(c.title, '')), csv_cell(coalesce(c.description, '')),
-            csv_cell(coalesce(c.language, '')), csv_cell(array_to_string(c.email_addresses, ' ')),
-            csv_cell(array_to_string(c.phone_numbers, ' ')),
-            csv_cell(coalesce((
+        csv_line(ARRAY[
+            c.domain, c.status::text, c.title, c.description, c.language,
+            array_to_string(c.email_addresses, ' '), array_to_string(c.phone_numbers, ' '),
+            (
                 SELECT string_agg(address, ' | ')
                 FROM jsonb_array_elements_text(
                     CASE WHEN jsonb_typeof(c.domain_metadata -> 'physical_addresses') = 'array'
                     THEN c.domain_metadata -> 'physical_addresses' END
                 ) AS a (address)
-            ), '')),
-            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'facebook', '')),
-            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'x', '')),
-            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'linkedin', '')),
-            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'instagram', '')),
-            csv_cell(coalesce(c.domain_metadata -> 'social_links' ->> 'youtube', '')),
-            coalesce(c.is_wordpress::text, ''), csv_cell(coalesce(c.wordpress_version, '')),
-            csv_cell(coalesce((
+            ),
+            c.domain_metadata -> 'social_links' ->> 'facebook', c.domain_metadata -> 'social_links' ->> 'x',
+            c.domain_metadata -> 'social_links' ->> 'linkedin', c.domain_metadata -> 'social_links' ->> 'instagram',
+            c.domain_metadata -> 'social_links' ->> 'youtube', c.is_wordpress::text, c.wordpress_version,
+            (
                 SELECT string_agg(concat_ws(' ', t ->> 'name', t ->> 'version'), ', ')
                 FROM jsonb_array_elements(
                     CASE WHEN jsonb_typeof(c.domain_metadata -> 'technologies') = 'array'
                     THEN c.domain_metadata -> 'technologies' END
                 ) AS t
-            ), '')),
-            csv_cell(coalesce(c.domain_metadata ->> 'final_url', '')), csv_cell(coalesce(c.error_code, '')),
-            csv_cell(coalesce(c.last_error, '')), to_json(c.created_at) #>> '{}',
-            coalesce(to_json(c.completed_at) #>> '{}', ''), c.id
-        )
+            ),
+            c.domain_metadata ->> 'final_url', c.error_code, c.last_error, to_json(c.created_at) #>> '{}',
+            to_json(c.completed_at) #>> '{}', c.id::text
+        ])
     FROM chunk AS c
     ORDER BY c.seq
 """

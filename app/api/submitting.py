@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -140,7 +141,7 @@ async def submit_batch(
         ApiError: 422, no line names a domain, or the callback is refused; 429. Nothing was written.
     """
     url = check_callback_url(options.callback_url)
-    found = sort_lines(lines)
+    found = await asyncio.to_thread(sort_lines, lines)  # long lists must not hold up who watches or polls
     if not found.domains:
         details = [ErrorDetail(line=r.line, input=r.input, code=r.code, message=r.message) for r in found.rejected]
         raise ApiError(422, "no_valid_domains", "No line names a public domain.", details=details[:100])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Annotated, Any
 from uuid import UUID
 
@@ -58,7 +59,7 @@ async def preview(request: Request, identity: VisitorDep, services: ServicesDep)
         data = await file.read() if isinstance(file, UploadFile) and file.size else None
     try:
         table = read_table(data if data is not None else str(text or ""))
-        found = sort_lines(table.lines)
+        found = await asyncio.to_thread(sort_lines, table.lines)
     except ApiError as error:
         values = _form(text=str(text or ""), max_pages=max_pages, problem=error.message)
         return render(request, "batch_form.html", values, status_code=error.status)
