@@ -59,7 +59,7 @@ def test_every_command_of_the_page_runs(
         env={**clean_environment(environment), "PATH": search_path(), "NEW_DATABASE_URL": empty_database},
         capture_output=True,
         text=True,
-        timeout=100,
+        timeout=250,
     )
 
     assert done.returncode == 0, f"{done.stdout[-2000:]}\n{done.stderr[-3000:]}"
