@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import binascii
 import codecs
+import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
@@ -14,7 +15,7 @@ from urllib.parse import unquote
 from extractor.models import Found
 from extractor.page import mailboxes
 from extractor.page.disguise import disguised_addresses, rotated
-from extractor.page.document import Document
+from extractor.page.document import Document, registrable
 from extractor.page.scripting import addresses_in_scripts, evaluated
 from extractor.page.structured import Node, texts_of
 from extractor.page.text import remove_invisible
@@ -50,6 +51,7 @@ def _sources(document: Document, nodes: list[Node]) -> Iterator[tuple[int, str, 
     yield 5, "text turned by style", _reversed(document)
     yield 6, "disguised in the text", disguised_addresses(document.text, document.site)
     yield 7, "put together by a script", addresses_in_scripts(document.inline_scripts)
+    yield 8, "data of a script", _in_data(document)
 
 
 def addresses_in(text: str) -> Iterator[Address]:
@@ -119,6 +121,22 @@ def _structured(nodes: list[Node]) -> Iterator[Address]:
     for node in nodes:
         for text in texts_of(node.get("email")):
             yield from mailto_addresses(text)
+
+
+_DATA_KEY = re.compile(
+    r"\\?\"[A-Za-z_-]{0,20}[eE]-?[mM]ail[A-Za-z_-]{0,12}\\?\"\s?:\s?\\?\"([A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{3,120})\\?\""
+)
+
+
+def _in_data(document: Document) -> Iterator[Address]:
+    """Addresses under a key that says so in the data a page is built from; only the site's own, because the same data
+    names everybody the maker of the page ever dealt with."""
+    for script in document.markup.scripts[:100]:
+        if "mail" in script.text.lower() and "@" in script.text:
+            for match in itertools.islice(_DATA_KEY.finditer(script.text[:1_000_000]), 50):
+                local, _, domain = match[1].partition("@")
+                if registrable(domain.lower().strip(".")) == document.site:
+                    yield local, domain
 
 
 # Attributes: parts that a script puts together, and codes

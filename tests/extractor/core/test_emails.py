@@ -1,4 +1,4 @@
-
+# ruff: noqa: E501 - pages stand as servers send them
 """Addresses of e-mail: where they hide, and what only looks like one."""
 
 from __future__ import annotations
@@ -92,6 +92,8 @@ def typo3(address: str, offset: int) -> str:
         "<p>u003einfo@acme.de</p>",
         '<a href="mailto:%20info@acme.de">x</a>',
         "<noscript>info@acme.de</noscript>",
+        '<script id="__NEXT_DATA__" type="application/json">{"props":{"contact":{"email":"info@acme.de","by":"dev@agency.io"}}}</script>',
+        '<script>window.__STATE__ = "{\\"contactEmail\\":\\"info@acme.de\\"}"</script>',
     ],
 )
 def test_an_address_is_found_in_whatever_spelling(body: str) -> None:

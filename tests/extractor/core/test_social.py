@@ -1,4 +1,3 @@
-
 """Profiles in social networks: the network's own host, a profile's path, nothing for sharing."""
 
 from __future__ import annotations
