@@ -23,7 +23,7 @@ run: $(STAMP)  ## Start everything on an embedded Postgres: http://127.0.0.1:800
 	$(BIN)/scrapersky up $(ARGS)
 
 test: $(STAMP)  ## Run the tests on a real Postgres (Docker if it answers, else embedded)
-	$(BIN)/python -m pytest -n 2 --dist loadgroup -m "not slow" $(ARGS)
+	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not slow" $(ARGS)
 
 test-slow: $(STAMP)  ## Run the tests that take long: the compose stack, faults, floods
 	$(BIN)/python -m pytest -m slow $(ARGS)
