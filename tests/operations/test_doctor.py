@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 from collections.abc import Sequence
@@ -301,16 +302,9 @@ async def test_whoever_locks_the_whole_table_is_named_and_nothing_waits_for_it(d
 async def test_a_server_that_accepts_and_says_nothing_ends_no_later_than_the_deadline() -> None:
     conversations: set[asyncio.Task[None] | None] = set()
 
-    async def say_nothing(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        conversations.add(asyncio.current_task())
-        await reader.read()
-        writer.close()
-        await writer.wait_closed()
-
-    async with await asyncio.start_server(say_nothing, "127.0.0.1", 0) as server:
-        port = server.sockets[0].getsockname()[1]
+    with socket.create_server(("127.0.0.1", 0)) as server:  # the kernel accepts, nobody reads
+        port = server.getsockname()[1]
         checks = await run_doctor(settings_for(f"postgresql://me@127.0.0.1:{port}/db"))
-        await asyncio.wait([task for task in conversations if task is not None], timeout=10)
     assert_broken(checks, "connect", "127.0.0.1")
     assert checks["round_trip"].was_skipped
 
