@@ -38,8 +38,14 @@ def worker(environment: dict[str, str]) -> Iterator[Process]:
         yield process
 
 
+@pytest.mark.timeout(300)
 @pytest.mark.parametrize(
-    "page", [page for page in PAGES if "```sh run" in page.read_text()], ids=lambda page: page.stem
+    "page",
+    [
+        pytest.param(page, id=page.stem, marks=[pytest.mark.slow] if page.stem == "operations" else [])
+        for page in PAGES
+        if "```sh run" in page.read_text()
+    ],
 )
 def test_every_command_of_the_page_runs(
     page: Path, web: Web, worker: Process, environment: dict[str, str], empty_database: str, tmp_path: Path

@@ -79,6 +79,7 @@ def test_with_a_session_mode_dsn_for_listen_the_worker_wakes_at_once_behind_the_
     assert "wake_mode=listen" in started
 
 
+@pytest.mark.slow
 def test_a_single_server_connection_is_enough_for_everything_because_none_is_held(
     environment: dict[str, str], database: str, postgres: Server
 ) -> None:
@@ -104,6 +105,7 @@ def test_migrations_run_through_a_transaction_pooler(empty_database: str, pooler
         assert conn.execute("SELECT count(*) > 3 FROM schema_migrations").fetchone() == (True,)
 
 
+@pytest.mark.slow
 def test_a_pooler_that_restarts_costs_no_row(environment: dict[str, str], database: str, postgres: Server) -> None:
     with running_pooler(postgres.conninfo) as pooler:
         seeds = {
