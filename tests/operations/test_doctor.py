@@ -300,8 +300,6 @@ async def test_whoever_locks_the_whole_table_is_named_and_nothing_waits_for_it(d
 
 
 async def test_a_server_that_accepts_and_says_nothing_ends_no_later_than_the_deadline() -> None:
-    conversations: set[asyncio.Task[None] | None] = set()
-
     with socket.create_server(("127.0.0.1", 0)) as server:  # the kernel accepts, nobody reads
         port = server.getsockname()[1]
         checks = await run_doctor(settings_for(f"postgresql://me@127.0.0.1:{port}/db"))
