@@ -147,11 +147,11 @@ CREATE TABLE concurrency_slots (
 );
 CREATE INDEX concurrency_slots_worker_idx ON concurrency_slots (worker_id);
 
--- A hint to whoever waits for work, for writers that are not this program too (psql, another service). It
--- fires once for each statement, whatever the rows: a condition on rows would be evaluated for every row that a
--- claim or a completion writes. The program's own writers set scrapersky.notify = 'off' for their transaction,
--- and send one coalesced NOTIFY after the commit where anybody has to know, because every notifying commit
--- takes one lock for the whole cluster.
+-- A hint to whoever waits for work, for writers that are not this program too (psql, another service). The program's
+-- own writers set scrapersky.notify = 'off' for their transaction, and send one coalesced NOTIFY after the commit
+-- where anybody has to know, because every notifying commit takes one lock for the whole cluster. Inserts tell once
+-- for each statement. Updates tell by row: a trigger of the statement would fire for a claim or a sweep that found
+-- nothing, too, and so wake the worker that had just looked.
 CREATE FUNCTION notify_domains_pending() RETURNS trigger
 LANGUAGE plpgsql AS $$
 BEGIN
@@ -165,7 +165,8 @@ $$;
 CREATE TRIGGER domains_pending_insert AFTER INSERT ON domains
     FOR EACH STATEMENT EXECUTE FUNCTION notify_domains_pending();
 
-CREATE TRIGGER domains_pending_update AFTER UPDATE OF status, available_at ON domains
-    FOR EACH STATEMENT EXECUTE FUNCTION notify_domains_pending();
+CREATE TRIGGER domains_pending_update AFTER UPDATE OF status ON domains
+    FOR EACH ROW WHEN (NEW.status = 'pending' AND OLD.status NOT IN ('pending', 'processing'))
+    EXECUTE FUNCTION notify_domains_pending();
 
 INSERT INTO tenants (id, name) VALUES ('550e8400-e29b-41d4-a716-446655440000', 'default');

@@ -79,14 +79,16 @@ HASTEN = """
         WHERE tenant_id = %(tenant_id)s AND domain = ANY(%(domains)s) AND status = 'pending' AND available_at > now()
         ORDER BY domain
         FOR NO KEY UPDATE
-    ), quiet AS MATERIALIZED (
-        SELECT CASE WHEN %(quiet)s THEN set_config('scrapersky.notify', 'off', true) END
+    ), told AS MATERIALIZED (
+        SELECT pg_notify('domains_pending', '')
+        WHERE NOT %(quiet)s AND EXISTS (SELECT FROM waiting)
     )
     UPDATE domains AS d
     SET available_at = now(),
         updated_at   = now(),
         force        = true
-    FROM waiting CROSS JOIN quiet
+    FROM waiting
+    LEFT JOIN told ON true
     WHERE d.id = waiting.id
 """
 

@@ -22,7 +22,7 @@ ROWS = 200  # in each statement
 PER_ROW = 60  # pages for each row claimed or written, most of them its index entries; a wrong plan reads thousands
 FIXED = 400  # pages whatever the number of rows
 
-# A third is pending in five lanes of two tenants, some of it in backoff; the rest is done, with a few rescans.
+# A third is pending in five lanes of two tenants, some of it in backoff; the rest is done, with a few rescans to come.
 FILL = """
     INSERT INTO domains (
         tenant_id, domain, status, priority, available_at, rescan_every, title, domain_metadata, claim_token, worker_id
@@ -33,7 +33,7 @@ FILL = """
         CASE WHEN i %% 3 = 0 THEN 'pending' ELSE 'completed' END::domain_status,
         50 + i / 3 %% 3,
         now() + CASE WHEN i %% 7 = 0 THEN 1 ELSE -1 END * make_interval(secs => i %% 5000),
-        CASE WHEN i %% 1000 = 1 THEN interval '1 day' END,
+        CASE WHEN i %% 700 = 7 THEN interval '1 day' END,
         'A title of usual length',
         jsonb_build_object('domain', i, 'text', repeat('x', 200)),
         2,
@@ -229,7 +229,6 @@ def test_upkeep_that_finds_nothing_to_do_costs_next_to_nothing(table: psycopg.Co
     query, params = UPKEEP[name]
     table.execute("VACUUM domains")  # of what the other tests wrote and rolled back
     with table.transaction(force_rollback=True):
-        table.execute("UPDATE domains SET rescan_every = NULL WHERE rescan_every IS NOT NULL AND available_at <= now()")
         plan = explain(table, query, params, generic=True)
 
     assert plan.pages < FIXED

@@ -6,7 +6,9 @@ from collections import Counter
 import psycopg
 
 from domain_queue import Listener, Notifier
-from tests.queue.helpers import Conn, until
+from domain_queue.outcomes import Failure, complete_empty, fail_or_retry
+from domain_queue.sweep import heal_clock, sweep_lost, sweep_rescans
+from tests.queue.helpers import Conn, add_domains, claim_some, open_link, until
 
 
 async def _listening(conn: Conn) -> int:
@@ -101,6 +103,47 @@ async def test_many_notifications_become_few_and_the_last_one_is_not_lost(databa
                 break
 
     assert 1 <= heard[""] <= 3
+
+
+async def test_a_worker_that_finds_nothing_does_not_wake_itself(database: str, conn: Conn) -> None:
+    async with open_link(database) as link:
+        await conn.execute("LISTEN domains_pending")
+        await claim_some(link)
+        await sweep_lost(link, limit=10, silent=[], base_seconds=0, cap_seconds=0)
+        await sweep_rescans(link, limit=10)
+        await heal_clock(link, limit=10)
+        await complete_empty(link, [])
+        await conn.execute("SELECT pg_notify('domains_pending', 'end')")
+
+        assert [notice.payload async for notice in conn.notifies(timeout=10, stop_after=1)] == ["end"]
+
+
+async def test_no_write_of_a_worker_notifies_in_its_own_commit_except_to_give_rows_back(
+    database: str, conn: Conn
+) -> None:
+    await add_domains(conn, 10, rescan_every="1 day")
+    async with open_link(database) as link:
+        await conn.execute("LISTEN domains_pending")
+        first, second, *others = await claim_some(link)
+        await complete_empty(link, others)
+        await fail_or_retry(
+            link, [(first, Failure("slow", "slow", final=False)), (second, Failure("a", "b", final=True))]
+        )
+        await claim_some(link)
+        await sweep_lost(link, limit=10, silent=[], base_seconds=0, cap_seconds=0)
+        await conn.execute("UPDATE domains SET available_at = now() WHERE status = 'completed'")
+        assert await sweep_rescans(link, limit=10) > 0
+        await conn.execute("SELECT pg_notify('domains_pending', 'end')")
+
+        assert [notice.payload async for notice in conn.notifies(timeout=10, stop_after=1)] == ["end"]
+
+
+async def test_whoever_sets_a_row_to_pending_by_hand_wakes_the_workers(conn: Conn) -> None:
+    await add_domains(conn, 1, status="error")
+    await conn.execute("LISTEN domains_pending")
+    await conn.execute("UPDATE domains SET status = 'pending'")
+
+    assert [notice.payload async for notice in conn.notifies(timeout=10, stop_after=1)] == [""]
 
 
 async def test_a_notifier_without_a_database_never_raises(database: str) -> None:
