@@ -53,7 +53,7 @@ _STREET_WORD_ROMANCE = (
 )
 _CODE_AND_PLACE = r"(?:[A-Z]{1,2}[-–]\s?)?(?:\d{2}-\d{3}|\d{4}-\d{3}|\d{5}|\d{4}\s?[A-Z]{2}|\d{4})\s(?:[A-ZÀ-Ý][\w'’À-ÿ.-]{1,40})(?:[ -](?:[A-ZÀ-Ý(][\w'’À-ÿ.()-]{0,30}|de|la|le|les|sur|en|di|del|della|du|lès|sous|aux|et|cedex)){0,5}"
 _ROMANCE = re.compile(
-    rf"(?:^|(?<=[,|·•:–-] )|(?<=\s))((?:\d{{1,4}}\s?(?:bis|ter|[A-Za-z])?,?\s)?{_STREET_WORD_ROMANCE}\s[^\n|•·:@]{{3,80}}?)\s?[,|·•\n–-]\s?(?:\n\s?)?({_CODE_AND_PLACE})",
+    rf"(?:^|(?<=[,|·•:–-] )|(?<=\s))((?:\d{{1,4}}\s?(?:bis|ter|[A-Za-z])?,?\s)?{_STREET_WORD_ROMANCE}\s[^\n|•·:@]{{3,80}}?)(?:\s?[,|·•\n–-]\s?(?:\n\s?)?|\s)({_CODE_AND_PLACE})",
     re.IGNORECASE | re.MULTILINE,
 )
 _DUTCH = re.compile(
@@ -126,10 +126,8 @@ def written_addresses(text: str) -> list[str]:
         if not _CODE.fullmatch(match[0]) or text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit():
             continue
         window = text[max(0, start - 160) : end + 90]
-        if is_american:
-            found += _american(window, end - max(0, start - 160))
-        else:
-            found += _romance(window, text[end : end + 4])
+        american = _american(window, end - max(0, start - 160)) if is_american else []
+        found += american or _romance(window, text[end : end + 4])
     return list(dict.fromkeys(found))[:MAX_ADDRESSES]
 
 
@@ -137,7 +135,14 @@ def _american(window: str, end_of_code: int) -> list[str]:
     if end_of_code < 15:
         return []
     matches = [match for match in _US.finditer(window) if match.end() >= end_of_code]
-    return [f"{_flat(match[1])}, {match[2]}, {match[3]} {match[4]}" for match in matches[-1:]]
+    return [
+        f"{_street_and_city(window[match.start(1) : match.start(3)])}, {match[3]} {match[4]}" for match in matches[-1:]
+    ]
+
+
+def _street_and_city(text: str) -> str:
+    """What stands before the state: lines and commas divide it, so that New York stays one city."""
+    return ", ".join(part.strip(" ,") for part in re.split(r"[,\n|•·]+", text) if part.strip(" ,"))
 
 
 #: Street words in lower case; a window without any of them has no street of these languages.

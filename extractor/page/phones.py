@@ -197,30 +197,32 @@ def _may_be_unlabelled(number: str) -> bool:
 def _runs(text: str) -> Iterator[tuple[int, str]]:
     """Where a number begins, and its text: within one line, with nothing behind it that makes it something else."""
     for run in _RUN.finditer(text):
-        line_start = run.start()
-        for line in run[0].split("\n"):
+        for start, line in _pieces(run.start(), run[0]):
             position = 0
-            while match := _NUMBER.search(line, position, _end_of_number(line, position)):
+            while match := _NUMBER.search(line, position):
                 position = match.end()
-                end = line_start + match.end()
-                if not _NOT_BEHIND.match(text, end):
+                if not _NOT_BEHIND.match(text, start + position):
                     number = match[0].lstrip()
-                    yield end - len(number), number
-            line_start += len(line) + 1
+                    yield start + position - len(number), number
 
 
-#: Where a further number may begin: "020 7219 3000 / 07911 123456". In "0221 / 123456" it is one number still.
-_NEXT_NUMBER = re.compile(r"\s?[/·•]\s?(?=[(+]{0,2}0|\+)")
-LEAST_DIGITS = 7
+_BETWEEN = re.compile(r"\n|\s?[/–|·•]\s?|\s-\s|(?<=\d{4})\s(?=\(0?\d)")
 
 
-def _end_of_number(line: str, start: int) -> int:
-    """Where the number that begins at ``start`` ends at the latest, because another one begins."""
-    for match in _NEXT_NUMBER.finditer(line, start):
-        before, behind = line[start : match.start()], line[match.end() :]
-        if min(_digits(before), _digits(behind)) >= LEAST_DIGITS:
-            return match.start()
-    return len(line)
+def _pieces(start: int, run: str) -> Iterator[tuple[int, str]]:
+    """A run cut at line ends, and between two numbers that a stroke or a bracket divides: 020 79460018 / 0800 1234567."""
+    begun = 0
+    for match in _BETWEEN.finditer(run):
+        before, after = run[begun : match.start()], run[match.end() :]
+        is_code_before_number = match[0].isspace() and "\n" not in match[0] and before.lstrip()[:1] not in ("+", "(")
+        # "0221/123456 / 0171/1234567": a stroke with blanks divides numbers, one without may divide area and number.
+        is_wide = len(match[0]) == 3
+        behind = after.partition("\n")[0] if is_wide else _BETWEEN.split(after, maxsplit=1)[0]
+        is_between = _digits(before) >= 7 and _digits(behind) >= 7
+        if match[0] == "\n" or is_between or (is_code_before_number and not before.startswith("00")):
+            yield start + begun, before
+            begun = match.end()
+    yield start + begun, run[begun:]
 
 
 def _digits(text: str) -> int:
@@ -354,7 +356,7 @@ def number_in_text(candidate: Candidate, regions: list[str]) -> str | None:
 
 _GROUP = re.compile(r"\d+")
 _BARE = re.compile(r"\d+")
-_PRICE_LIKE = re.compile(r"\d{1,3}(?:[. ]\d{3})+")
+_PRICE_LIKE = re.compile(r"[1-9]\d{0,2}(?:[. ]\d{3})+")
 
 
 def _unlabelled(text: str, region: str) -> phonenumbers.PhoneNumber | None:

@@ -120,7 +120,7 @@ class Network:
 _NETWORKS: Final = (
     Network(
         "facebook", "facebook.com fb.com fb.me",
-        rf"/(?:(?:pages|people|groups|p)/[^/?#]{{1,150}}(?:/\d+)?|profile\.php|pg/{_NAME}|{_NAME})",
+        rf"/(?:pages/category/[^/?#]{{1,80}}/[^/?#]{{1,150}}|(?:pages|people|groups|p)/[^/?#]{{1,150}}(?:/\d+)?|profile\.php|pg/{_NAME}|{_NAME})",
         refused="l.php photo photo.php photos video.php video watch events event story.php permalink.php posts media tr flx dialog"
         " hashtag gaming marketplace messages v2.0 v3.0 badges pages people groups pg p sharer.php ajax business.help r.php recover"
         " reel reels stories fundraisers notes 2008 legal",

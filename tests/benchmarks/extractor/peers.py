@@ -195,7 +195,7 @@ def metascraper_seconds(pages: list[CorpusPage]) -> float | None:
         )
         try:
             subprocess.run(
-                [npm, "install", "--silent", "--no-audit", "--no-fund", *_PACKAGES],
+                [npm, "install", "--silent", "--ignore-scripts", "--no-audit", "--no-fund", *_PACKAGES],
                 cwd=folder,
                 check=True,
                 timeout=300,

@@ -340,6 +340,8 @@ def test_microdata_rdfa_and_hcard_are_read_into_the_same_shape() -> None:
             "https://acme.fr/",
             "12 bis rue de la République, 69002 Lyon",
         ),
+        ("<p>350 Fifth Avenue<br>New York, NY 10118</p>", "https://acme.com/", "350 Fifth Avenue, New York, NY 10118"),
+        ("<p>10, rue de Rivoli 75004 Paris</p>", "https://acme.fr/", "10, rue de Rivoli, 75004 Paris"),
         ("<p>Oudegracht 158<br>3511 AZ Utrecht</p>", "https://acme.nl/", "Oudegracht 158, 3511 AZ Utrecht"),
     ],
 )

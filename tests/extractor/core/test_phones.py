@@ -93,6 +93,29 @@ def test_a_fax_beside_a_telephone_is_left_out_and_the_telephone_stays() -> None:
     assert phones("<p>Tel. 030 23125600, Fax 030 23125699</p>") == {"+493023125600"}
 
 
+@pytest.mark.parametrize(
+    ("body", "url", "lang", "numbers"),
+    [
+        ("<p>Tel: 020 7946 0018 / 0800 123 4567</p>", "https://acme.co.uk/", "en", {"+442079460018", "+448001234567"}),
+        ("<p>Sydney NSW 2000 (02) 9374 4000</p>", "https://acme.com.au/", "en", {"+61293744000"}),
+        (
+            "<p>Appelez le 01.42.68.53.00 ou le 0 800 123 456</p>",
+            "https://acme.fr/",
+            "fr",
+            {"+33142685300", "+33800123456"},
+        ),
+        (
+            "<p>Tel. +49 30 23125600 oder +49 171 2345678</p>",
+            "https://acme.de/",
+            "de",
+            {"+493023125600", "+491712345678"},
+        ),
+    ],
+)
+def test_numbers_side_by_side_are_told_apart(body: str, url: str, lang: str, numbers: set[str]) -> None:
+    assert phones(body, url, lang) == numbers
+
+
 def test_links_come_before_structured_data_before_labelled_text() -> None:
     html = (
         '<p>Tel. 030 23125601</p><a href="tel:+493023125602">x</a><script type="application/ld+json">'

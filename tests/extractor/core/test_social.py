@@ -23,6 +23,11 @@ from extractor.page.social import profile_of
         ),
         ("https://www.facebook.com/people/Acme/100064/", "facebook", "https://www.facebook.com/people/Acme/100064"),
         ("https://www.facebook.com/acme/about", "facebook", "https://www.facebook.com/acme"),
+        (
+            "https://www.facebook.com/pages/category/Bakery/Acme-123/",
+            "facebook",
+            "https://www.facebook.com/pages/category/Bakery/Acme-123",
+        ),
         ("https://fb.com/acme", "facebook", "https://fb.com/acme"),
         ("https://twitter.com/acme?lang=de", "x", "https://twitter.com/acme"),
         ("https://x.com/@acme", "x", "https://x.com/acme"),
