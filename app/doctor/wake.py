@@ -42,13 +42,8 @@ async def check_listen(patient: Patient) -> Check:
     return warning(f"LISTEN does not deliver on {dsn}: workers poll", POLL_ADVICE)
 
 
-# Both triggers fire once for each statement, whatever its rows: no row is touched.
-UPDATE_NOTHING = """
-    UPDATE domains
-    SET status = status
-    WHERE id = '00000000-0000-0000-0000-000000000000' AND false
-    RETURNING id
-"""
+# The trigger of inserts fires once for each statement, whatever its rows: no row is touched. The one of updates fires
+# for a row alone, and no row is put back into the queue to try it.
 INSERT_NOTHING = """
     INSERT INTO domains (tenant_id, domain)
     SELECT tenant_id, domain
@@ -68,7 +63,7 @@ TRIGGER_ADVICE = (
 
 
 async def check_notify_trigger(patient: Patient) -> Check:
-    """An insert and an update of the table notify the workers; tried with statements that touch no row."""
+    """Both triggers are there and enabled, and an insert notifies the workers; tried with one that touches no row."""
     found = dict(await patient.rows(SELECT_TRIGGERS))
     if missing := sorted(name for name in EXPECTED_TRIGGERS if found.get(name, "D") == "D"):
         return broken(f"the trigger {', '.join(missing)} is missing or disabled", TRIGGER_ADVICE)
@@ -77,14 +72,13 @@ async def check_notify_trigger(patient: Patient) -> Check:
     started = time.perf_counter()
     async with await psycopg.AsyncConnection.connect(listening_dsn(patient).conninfo, autocommit=True) as listener:
         await listener.execute(f"LISTEN {PENDING_CHANNEL}")
-        for name, statement in (("insert", INSERT_NOTHING), ("update", UPDATE_NOTHING)):
-            async with patient.transaction() as conn:
-                cur = await conn.execute("SELECT pg_backend_pid()")
-                [(writer,)] = await cur.fetchall()
-                await conn.execute(statement)
-            if not await _heard(listener, writer):
-                return broken(f"an {name} sent no notification within {TRIGGER_SECONDS:g} s", TRIGGER_ADVICE)
-    return sound(f"insert and update notified, {(time.perf_counter() - started) * 1000:.0f} ms for both")
+        async with patient.transaction() as conn:
+            cur = await conn.execute("SELECT pg_backend_pid()")
+            [(writer,)] = await cur.fetchall()
+            await conn.execute(INSERT_NOTHING)
+        if not await _heard(listener, writer):
+            return broken(f"an insert sent no notification within {TRIGGER_SECONDS:g} s", TRIGGER_ADVICE)
+    return sound(f"an insert notified within {(time.perf_counter() - started) * 1000:.0f} ms")
 
 
 async def _heard(listener: psycopg.AsyncConnection[tuple[object, ...]], writer: int) -> bool:
