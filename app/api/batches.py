@@ -37,7 +37,7 @@ SELECT_BATCH = """
 SELECT_BATCH_PAGE = """
     SELECT
         i.position, d.id, d.domain, d.status, d.progress, d.step, d.title, d.email_addresses, d.phone_numbers,
-        d.last_error, d.error_code, d.attempt, d.updated_at, d.completed_at
+        d.last_error, d.error_code, d.attempt, d.updated_at, d.completed_at, d.domain_metadata ->> 'blocked' AS blocked
     FROM batch_items AS i
     JOIN domains AS d ON d.id = i.domain_id
     WHERE i.batch_id = %(batch_id)s
@@ -108,6 +108,7 @@ def batch_domain(row: dict[str, Any]) -> dict[str, Any]:
         "email_addresses": row["email_addresses"],
         "phone_numbers": row["phone_numbers"],
         "error": job_error(row),
+        "blocked": row["blocked"],
         "attempt": row["attempt"],
         "updated_at": row["updated_at"],
         "completed_at": row["completed_at"],

@@ -49,7 +49,7 @@ LIST = """
         d.seq, d.id, d.domain, d.status, d.priority, d.max_pages, d.batch_id, d.progress, d.step, d.attempt,
         d.max_attempts, d.last_error, d.error_code, d.rescan_every, d.title, d.description, d.language, d.is_wordpress,
         d.wordpress_version, d.email_addresses, d.phone_numbers, d.favicon_url, d.logo_url, d.created_at, d.updated_at,
-        d.started_at, d.completed_at
+        d.started_at, d.completed_at, d.domain_metadata ->> 'blocked' AS blocked
     FROM domains AS d
     WHERE (%(status)s::domain_status IS NULL OR d.status = %(status)s)
       AND (%(pattern)s::text IS NULL OR d.domain ILIKE %(pattern)s OR d.title ILIKE %(pattern)s)
@@ -172,7 +172,8 @@ SELECT_DOMAIN = """
     SELECT
         id, domain, status, priority, max_pages, batch_id, progress, step, attempt, max_attempts, last_error,
         error_code, rescan_every, title, description, language, is_wordpress, wordpress_version, email_addresses,
-        phone_numbers, favicon_url, logo_url, created_at, updated_at, started_at, completed_at, errors, domain_metadata
+        phone_numbers, favicon_url, logo_url, created_at, updated_at, started_at, completed_at, errors,
+        domain_metadata, domain_metadata ->> 'blocked' AS blocked
     FROM domains
     WHERE id = %(id)s
 """

@@ -154,6 +154,7 @@ class BatchDomain(BaseModel):
     email_addresses: list[str]
     phone_numbers: list[str]
     error: JobError | None
+    blocked: str | None = Field(description="Why the site turned the last scan away, null where it did not.")
     attempt: int
     updated_at: datetime
     completed_at: datetime | None
@@ -212,6 +213,7 @@ class DomainRow(BaseModel):
     last_error: str | None
     error_code: str | None
     rescan_every: timedelta | None
+    blocked: str | None = Field(description="Why the site turned the last scan away, null where it did not.")
     title: str | None
     description: str | None
     language: str | None

@@ -27,7 +27,10 @@ BLOCKED_WORDS = {
     "maintenance": "The site shows a maintenance page instead of its content.",
     "login": "The site asks for a sign-in before it shows anything.",
 }
-GENERAL_BLOCK = "The site turned the reader away, so nothing was read from it. What is shown is from an earlier scan."
+GENERAL_BLOCK = (
+    "The site answers browsers but turned this program away, so nothing was read from it. "
+    "Look at it by hand, or turn on the paid fetch service."
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

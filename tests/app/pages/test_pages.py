@@ -238,3 +238,20 @@ async def test_an_unknown_job_or_action_is_a_page_that_says_so(web: WebServer) -
         reply = await web.client.request(method, path, headers=HTML)
         assert reply.status_code == 404
         assert "There is nothing here" in reply.text
+
+
+async def test_a_site_that_turned_the_reader_away_is_told_apart_from_one_that_says_nothing(
+    web: WebServer, database: str, conn: Connection
+) -> None:
+    job = (await web.client.post(f"{SCANS}/scan", json={"base_url": "example.com"})).json()
+    await drain(database)
+    metadata = {"domain": "example.com", "max_pages": 5, "blocked": "cloudflare"}
+    await conn.execute("UPDATE domains SET title = NULL, domain_metadata = %s", (psycopg.types.json.Jsonb(metadata),))
+
+    page = (await web.client.get(f"/jobs/{job['job_id']}")).text
+    listed = await web.client.get("/api/v3/domains")
+
+    assert "turned this program away" in page
+    assert "No contact details were found" not in page
+    assert "turned the reader away" in (await web.client.get("/domains")).text
+    assert listed.json()["domains"][0]["blocked"] == "cloudflare"
