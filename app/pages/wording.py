@@ -38,6 +38,7 @@ ADVICE: dict[str, str] = {
     "service_failed": TRY_LATER,
     "out_of_resources": "This server is short of memory or processes. " + TRY_LATER,
     "blocked": BLOCKS,
+    "empty_page": "Open it in a browser: it may be built by scripts alone, which only the paid fetch service runs.",
     "not_html": "The home page is a file, not a web page, so there is nothing to read from it.",
     "too_many_redirects": "The site sends visitors round in a circle; its owner has to mend it.",
     "rate_limited": "The site asks for fewer requests. " + TRY_LATER,
