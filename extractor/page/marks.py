@@ -127,7 +127,9 @@ def has_cookie_notice(document: Document) -> bool:
     assets = "\n".join(asset_urls(document)).lower()
     if any(mark in assets for mark in _CONSENT_ASSETS):
         return True
-    if _has_consent_markup(document.markup.html.lower()):
+    html = document.markup.html
+    bare = html.encode("utf-8", "replace").lower()
+    if any(word in bare for word in _CONSENT_BYTES) and _has_consent_markup(html.lower()):
         return True
     text = document.lower_text
     for start in places_of(text, ("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler"), 30):
@@ -138,6 +140,9 @@ def has_cookie_notice(document: Document) -> bool:
         for script in document.inline_scripts
         if any(word in script for word in _CODE_WORDS)
     )
+
+
+_CONSENT_BYTES: Final = tuple(word.encode() for word in _CONSENT_WORDS)
 
 
 def _has_consent_markup(html: str) -> bool:

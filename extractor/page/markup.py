@@ -230,6 +230,7 @@ _HEAD = frozenset(
         "template",
     ]
 )
+_CAPITAL_ENDS: Final = tuple(f"</{letter}" for letter in sorted({name[0].upper() for name in _RAW}))
 _BREAK = "\x1e"
 
 #: What the pass has to know of an element, in one look-up: flags by name.
@@ -294,9 +295,8 @@ class _Scan:
 
     def __init__(self, source: str) -> None:
         self.source = source
-        lowered = source.lower()
-        #: The source in lower case where positions stay the same: a plain search is much faster than one without case.
-        self.lowered = lowered if len(lowered) == len(source) else ""
+        #: Without end tags in capitals a plain search is enough, many times faster than one without case.
+        self.is_lower = not any(beginning in source for beginning in _CAPITAL_ENDS)
         self.markup = Markup()
         self.html: list[str] = []
         self.text: list[str] = []
@@ -535,14 +535,14 @@ class _Scan:
         return len(self.source), len(self.source)
 
     def _search_end(self, name: str, position: int) -> re.Match[str] | None:
-        if not self.lowered:
+        if not self.is_lower:
             return _end_tag(name).search(self.source, position)
-        position = self.lowered.find(f"</{name}", position, len(self.source))
+        position = self.source.find(f"</{name}", position)
         while position >= 0:
             found = _end_tag(name).match(self.source, position)
             if found:
                 return found
-            position = self.lowered.find(f"</{name}", position + 2, len(self.source))
+            position = self.source.find(f"</{name}", position + 2)
         return None
 
     def _nested_end(self, name: str, position: int, found: re.Match[str]) -> re.Match[str] | None:

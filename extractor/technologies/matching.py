@@ -81,7 +81,8 @@ def _rule(name: str, entry: dict[str, object]) -> Rule:
 class _Index:
     """The rules turned round: from what a page has to the rules that ask for it."""
 
-    substrings: tuple[tuple[str, tuple[tuple[str, Rule], ...]], ...]  #: field of Surface, its substrings
+    #: Field of Surface, its substrings as UTF-8: a search in bytes takes half the time of one in wide text.
+    substrings: tuple[tuple[str, tuple[tuple[bytes, Rule], ...]], ...]
     hosts: Mapping[str, list[tuple[str, Rule]]]  #: substrings of assets that begin with a host, by that host
     headers: Mapping[str, list[tuple[re.Pattern[str], Rule]]]
     meta: Mapping[str, list[tuple[re.Pattern[str], Rule]]]
@@ -110,8 +111,11 @@ def _index() -> _Index:
     fields = ("markup", "inline", "comments")
     return _Index(
         substrings=(
-            ("assets", tuple(anywhere)),
-            *((name, tuple((text, rule) for rule in rules() for text in getattr(rule, name))) for name in fields),
+            ("assets", tuple((text.encode(), rule) for text, rule in anywhere)),
+            *(
+                (name, tuple((text.encode(), rule) for rule in rules() for text in getattr(rule, name)))
+                for name in fields
+            ),
         ),
         hosts=hosts,
         headers=headers,
@@ -141,7 +145,7 @@ def detect(surface: Surface) -> list[Technology]:
 def _marked(surface: Surface, index: _Index) -> Iterator[Rule]:
     """The rules with a mark that states no version."""
     for name, substrings in index.substrings:
-        value: str = getattr(surface, name)
+        value = getattr(surface, name).encode("utf-8", "replace")
         yield from [rule for text, rule in substrings if text in value]
     for host in _host_endings(surface.assets) & index.hosts.keys():
         yield from [rule for text, rule in index.hosts[host] if text in surface.assets]

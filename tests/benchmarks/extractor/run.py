@@ -83,7 +83,6 @@ def main(arguments: list[str]) -> int:
     if node is None:
         print("  metascraper: left out, Node or its packages cannot be had here")
     else:
-        comparable = min(comparable, node)
         print(
             f"  {'metascraper (Node)':36} {1 / node:8.0f} pages/s {node * 1_000:8.2f} ms {node / own:6.1f} x ours   metadata only, no contacts"
         )
