@@ -15,6 +15,22 @@ from dataclasses import dataclass, field
 from html import unescape
 from typing import Final
 
+from extractor.page.elements import (
+    ENDS_OTHERS,
+    ENDS_PARAGRAPH,
+    FORMATTING,
+    IMPLIED_ENDS,
+    IS_FORMATTING,
+    IS_HEAD,
+    IS_INLINE,
+    IS_RAW,
+    IS_SPACED,
+    IS_STRUCTURE,
+    IS_VOID,
+    KINDS,
+    RAW,
+    SPECIAL,
+)
 from extractor.page.text import remove_invisible
 
 MAX_CHARACTERS = 6_000_000
@@ -42,215 +58,8 @@ _TOKEN: Final = re.compile(
 )
 _ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
 _HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|\bhidden\b", re.IGNORECASE)
-
-_VOID = frozenset(
-    [
-        "area",
-        "base",
-        "basefont",
-        "bgsound",
-        "br",
-        "col",
-        "embed",
-        "frame",
-        "frameset",
-        "hr",
-        "image",
-        "img",
-        "input",
-        "keygen",
-        "link",
-        "meta",
-        "param",
-        "source",
-        "track",
-        "wbr",
-    ]
-)
-#: Elements whose content is no markup, and elements whose content says nothing here. Their content is taken out.
-_RAW = frozenset(
-    [
-        "script",
-        "style",
-        "textarea",
-        "title",
-        "xmp",
-        "iframe",
-        "noembed",
-        "noframes",
-        "svg",
-        "math",
-        "template",
-        "select",
-        "datalist",
-    ]
-)
-_FORMATTING = frozenset(
-    ["a", "b", "big", "code", "em", "font", "i", "nobr", "s", "small", "strike", "strong", "tt", "u"]
-)
-_INLINE = _FORMATTING | frozenset(
-    [
-        "abbr",
-        "acronym",
-        "bdi",
-        "bdo",
-        "cite",
-        "data",
-        "del",
-        "dfn",
-        "ins",
-        "kbd",
-        "label",
-        "mark",
-        "q",
-        "rp",
-        "rt",
-        "ruby",
-        "samp",
-        "span",
-        "sub",
-        "sup",
-        "time",
-        "var",
-        "wbr",
-        "img",
-        "picture",
-        "source",
-        "font",
-        "slot",
-    ]
-)
-#: Inline elements that are laid out side by side often enough for their texts to need a blank in between.
-_SPACED = frozenset(["a", "button", "input", "label", "image", "img", "iframe", "object", "video", "audio", "svg"])
-#: End tags of these close everything inside them; other end tags stop at one of these (HTML Standard: "special").
-_SPECIAL = frozenset(
-    [
-        "address",
-        "applet",
-        "article",
-        "aside",
-        "blockquote",
-        "body",
-        "button",
-        "caption",
-        "center",
-        "colgroup",
-        "dd",
-        "details",
-        "dialog",
-        "dir",
-        "div",
-        "dl",
-        "dt",
-        "fieldset",
-        "figcaption",
-        "figure",
-        "footer",
-        "form",
-        "h1",
-        "h2",
-        "h3",
-        "h4",
-        "h5",
-        "h6",
-        "header",
-        "hgroup",
-        "html",
-        "legend",
-        "li",
-        "listing",
-        "main",
-        "marquee",
-        "menu",
-        "nav",
-        "object",
-        "ol",
-        "p",
-        "pre",
-        "search",
-        "section",
-        "summary",
-        "table",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-        "ul",
-    ]
-)
-_CLOSES_PARAGRAPH = _SPECIAL - frozenset(
-    [
-        "applet",
-        "button",
-        "caption",
-        "colgroup",
-        "legend",
-        "marquee",
-        "object",
-        "tbody",
-        "td",
-        "tfoot",
-        "th",
-        "thead",
-        "tr",
-    ]
-)
-#: Start tag: (the open elements it ends, the elements the search stops at).
-_IMPLIED_ENDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
-    "li": (frozenset({"li"}), frozenset(["ul", "ol", "menu", "dir", "table", "td", "th"])),
-    "dt": (frozenset({"dt", "dd"}), frozenset(["dl", "table", "td", "th"])),
-    "dd": (frozenset({"dt", "dd"}), frozenset(["dl", "table", "td", "th"])),
-    "tr": (frozenset({"tr", "caption", "colgroup"}), frozenset({"table"})),
-    "td": (frozenset({"td", "th"}), frozenset({"table", "tr"})),
-    "th": (frozenset({"td", "th"}), frozenset({"table", "tr"})),
-    **dict.fromkeys(
-        ("tbody", "thead", "tfoot"),
-        (frozenset(["tbody", "thead", "tfoot", "caption", "colgroup"]), frozenset({"table"})),
-    ),
-    "button": (frozenset({"button"}), frozenset()),
-    "a": (frozenset({"a"}), frozenset({"table", "td", "th"})),
-    "nobr": (frozenset({"nobr"}), frozenset({"table", "td", "th"})),
-}
-_HEAD = frozenset(
-    [
-        "html",
-        "head",
-        "base",
-        "basefont",
-        "bgsound",
-        "link",
-        "meta",
-        "title",
-        "script",
-        "style",
-        "noscript",
-        "noframes",
-        "template",
-    ]
-)
-_CAPITAL_ENDS: Final = tuple(f"</{letter}" for letter in sorted({name[0].upper() for name in _RAW}))
+_CAPITAL_ENDS: Final = tuple(f"</{letter}" for letter in sorted({name[0].upper() for name in RAW}))
 _BREAK = "\x1e"
-
-#: What the pass has to know of an element, in one look-up: flags by name.
-_IS_INLINE, _IS_SPACED, _IS_RAW, _IS_VOID, _IS_STRUCTURE, _ENDS_PARAGRAPH, _ENDS_OTHERS, _IS_FORMATTING, _IS_HEAD = (
-    1 << bit for bit in range(9)
-)
-_KINDS: Final[dict[str, int]] = {}
-for _flag, _names in (
-    (_IS_INLINE, _INLINE),
-    (_IS_SPACED, _SPACED),
-    (_IS_RAW, _RAW),
-    (_IS_VOID, _VOID),
-    (_IS_STRUCTURE, ("html", "head", "body", "noscript", "plaintext")),
-    (_ENDS_PARAGRAPH, _CLOSES_PARAGRAPH),
-    (_ENDS_OTHERS, _IMPLIED_ENDS),
-    (_IS_FORMATTING, _FORMATTING),
-    (_IS_HEAD, _HEAD),
-):
-    for _name in _names:
-        _KINDS[_name] = _KINDS.get(_name, 0) | _flag
 
 
 @dataclass(slots=True)
@@ -338,10 +147,10 @@ class _Scan:
             if self.markup.tags > MAX_TAGS:
                 return self._stop(start)
             name = name.lower()
-            kind = _KINDS.get(name, 0)
-            if not kind & _IS_INLINE:
+            kind = KINDS.get(name, 0)
+            if not kind & IS_INLINE:
                 text.append(_BREAK)
-            elif kind & _IS_SPACED:
+            elif kind & IS_SPACED:
                 text.append(" ")
             if not closing:
                 jump = self._start(name, kind, attributes, start, end)
@@ -378,19 +187,19 @@ class _Scan:
 
     def _start(self, name: str, kind: int, attributes: str, start: int, end: int) -> int | None:
         """Handle a start tag: None, or where to go on after an element that was jumped over."""
-        if self.in_head and not kind & _IS_HEAD:
+        if self.in_head and not kind & IS_HEAD:
             self.in_head = False
-        if kind & _IS_RAW:
+        if kind & IS_RAW:
             return self._jump_over(name, attributes, start, end)
         if len(attributes) > 256:
             self._cap_attributes(name, attributes, start, end)
-        if kind & (_IS_VOID | _IS_STRUCTURE):
-            return self._structure(name, start, end) if kind & _IS_STRUCTURE else None
-        if kind & _ENDS_PARAGRAPH:
+        if kind & (IS_VOID | IS_STRUCTURE):
+            return self._structure(name, start, end) if kind & IS_STRUCTURE else None
+        if kind & ENDS_PARAGRAPH:
             self._end_paragraph(start)
-        if kind & _ENDS_OTHERS:
-            self._end_implied(*_IMPLIED_ENDS[name], start)
-        is_formatting = kind & _IS_FORMATTING
+        if kind & ENDS_OTHERS:
+            self._end_implied(*IMPLIED_ENDS[name], start)
+        is_formatting = kind & IS_FORMATTING
         if len(self.stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
             self._leave_out(start, end)
             self.owed[name] = self.owed.get(name, 0) + 1
@@ -400,7 +209,7 @@ class _Scan:
         if is_formatting:
             self.formatting += 1
         may_hide = "none" in attributes or "hidden" in attributes
-        if may_hide and kind & _IS_INLINE and self.hidden_below is None and _HIDING.search(attributes[:500]):
+        if may_hide and kind & IS_INLINE and self.hidden_below is None and _HIDING.search(attributes[:500]):
             self.hidden_below = len(self.stack)
         return None
 
@@ -428,7 +237,7 @@ class _Scan:
             if stack[depth] == "p":
                 self._close_down_to(depth, position)
                 return
-            if stack[depth] in _SPECIAL:
+            if stack[depth] in SPECIAL:
                 return
 
     def _end_implied(self, ended: frozenset[str], stops: frozenset[str], position: int) -> None:
@@ -445,7 +254,7 @@ class _Scan:
 
     def _end_innermost(self, kind: int) -> None:
         self.stack.pop()
-        if kind & _IS_FORMATTING:
+        if kind & IS_FORMATTING:
             self.formatting -= 1
         if self.hidden_below is not None and len(self.stack) < self.hidden_below:
             self.hidden_below = None
@@ -460,9 +269,9 @@ class _Scan:
         elif name in self.stack:
             depth = len(self.stack) - 1 - self.stack[::-1].index(name)
             inside = self.stack[depth + 1 :]
-            if name in _SPECIAL:
+            if name in SPECIAL:
                 self._close_down_to(depth, start)
-            elif name in _FORMATTING or not any(inner in _SPECIAL for inner in inside):
+            elif name in FORMATTING or not any(inner in SPECIAL for inner in inside):
                 self._owe(inside)
                 self._close_down_to(depth, start)
 
@@ -475,7 +284,7 @@ class _Scan:
         """Write the end tags of the elements from the innermost down to ``depth``, that one included."""
         closed = self.stack[depth:]
         del self.stack[depth:]
-        self.formatting -= sum(name in _FORMATTING for name in closed)
+        self.formatting -= sum(name in FORMATTING for name in closed)
         if self.hidden_below is not None and len(self.stack) < self.hidden_below:
             self.hidden_below = None
         if position > self.copied:
@@ -571,7 +380,7 @@ class _Scan:
 
 
 _END_TAGS: dict[str, re.Pattern[str]] = {
-    name: re.compile(rf"</{name}(?=[\t\n\f\r />])[^>]*+(?:>|\Z)", re.IGNORECASE) for name in (*_RAW, "noscript")
+    name: re.compile(rf"</{name}(?=[\t\n\f\r />])[^>]*+(?:>|\Z)", re.IGNORECASE) for name in (*RAW, "noscript")
 }
 
 
