@@ -55,8 +55,8 @@ async def main(mode: str, conninfo: str, number: int, driver_name: str) -> None:
         return
     task = asyncio.create_task(pgq.run(batch_size=batch))
     await asyncio.sleep(1)
-    listed = "INSERT INTO pgqueuer (priority, entrypoint, payload, status) VALUES (0, 'noop', convert_to(%s, 'utf8'), 'queued')"
-    say(event="ready", insert=listed)
+    insert = "INSERT INTO pgqueuer (priority, entrypoint, payload, status)"
+    say(event="ready", insert=f"{insert} VALUES (0, 'noop', convert_to(%s, 'utf8'), 'queued')")
     await asyncio.to_thread(wait_for_end)
     say(event="starts", starts=starts, rss=own_rss())
     task.cancel()

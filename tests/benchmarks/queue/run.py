@@ -1,6 +1,6 @@
 """The queue beside its peers on one durable server: drain, backlog, old snapshot, latency, enqueue, idling, pooler.
 
-``python -m tests.benchmarks queue [--jobs 20000] [--big 200000] [--backlog 1000000] [--only NAME,...] [--parts NAME,...]``
+``make bench ARGS="queue"``; ``--parts drain,latency`` and ``--only graphile`` choose, ``--help`` lists the rest.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import statistics
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -53,14 +53,15 @@ class Bench:
         return conninfo
 
     def server_cpu(self) -> float:
-        """CPU seconds of the server and its processes that live."""
+        """CPU seconds of the server and all its processes."""
         root = psutil.Process(self.server.pid)
-        total = 0.0
-        for process in (root, *root.children()):
-            with_children = process.cpu_times()
-            total += with_children.user + with_children.system
-        reaped = root.cpu_times()
-        return total + reaped.children_user + reaped.children_system
+        ended = root.cpu_times()
+        total = float(ended.user + ended.system + ended.children_user + ended.children_system)
+        for process in root.children():
+            with suppress(psutil.NoSuchProcess):
+                times = process.cpu_times()
+                total += times.user + times.system
+        return total
 
     def drain(self, program: Program, jobs: int, environment: Mapping[str, str]) -> dict[str, Any]:
         conninfo = self.fresh()
