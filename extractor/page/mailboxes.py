@@ -1,4 +1,3 @@
-
 """What is an e-mail address of somebody, and which one to write to first."""
 
 from __future__ import annotations

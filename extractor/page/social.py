@@ -1,4 +1,3 @@
-
 """Profiles in social networks: one for each network, never a button for sharing, a post or an embedded player.
 
 The kept spelling: https, the host as the site writes it (hosts for a language or for phones become the network's main
