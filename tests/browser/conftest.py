@@ -124,7 +124,7 @@ def unserved(postgres: Server, sites: Running) -> Iterator[Program]:
         yield running_program
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     if not Path(CHROMIUM).exists():
         pytest.skip(f"no browser at {CHROMIUM}: the pages are NOT tested here; install chromium")
