@@ -236,3 +236,8 @@ async def test_the_changes_of_a_domain_come_newest_first(web: WebServer, conn: C
     assert [change["new_value"] for change in first["changes"]] == ["T3", "T2"]
     assert [change["new_value"] for change in second["changes"]] == ["T1"]
     assert second["next_cursor"] is None
+
+
+async def test_a_nul_in_the_search_is_refused_before_an_export_begins(web: WebServer) -> None:
+    for path in (DOMAINS, f"{DOMAINS}/export"):
+        assert (await web.client.get(path, params={"q": "a\0b"})).status_code == 422
