@@ -66,12 +66,27 @@ class Slots:
             try:
                 if await self._link.fetch(TAKE, {**keys, "limit": limit}):
                     return
+            except TRANSIENT:
+                # A database that is away is no fault of the scan: it waits here, as it would for a slot.
+                await self._undo(keys, (key, worker_id, claim))
             except BaseException:
                 # It may have been taken all the same.
                 self._unfreed.append((key, worker_id, claim))
                 raise
             await self._wait_for_free(key, delay * self._rng.uniform(0.5, 1.0))
             delay = min(LONGEST_DELAY_SECONDS, delay * 1.5)
+
+    async def _undo(self, keys: dict[str, object], entry: tuple[str, UUID, Claim]) -> None:
+        """Free what a statement that failed may have taken, once the database answers again."""
+        try:
+            while True:
+                with suppress(*TRANSIENT):
+                    await self._link.fetch(FREE, keys)
+                    return
+                await asyncio.sleep(LONGEST_DELAY_SECONDS * self._rng.uniform(0.5, 1.0))
+        except BaseException:
+            self._unfreed.append(entry)
+            raise
 
     async def _wait_for_free(self, key: str, seconds: float) -> None:
         freed = self._freed.setdefault(key, asyncio.Event())

@@ -119,3 +119,28 @@ async def test_a_slot_that_cannot_be_freed_now_is_freed_later(database: str, con
         await slots.free_unfreed()
 
     assert await _slots_taken(conn) == 0
+
+
+async def test_a_connection_that_breaks_while_a_slot_is_taken_fails_no_job(database: str, conn: Conn) -> None:
+    await add_domains(conn, 1)
+    worker_id = await register(conn)
+    async with open_link(database) as link:
+        [claim] = await claim_some(link, worker_id=worker_id)
+        slots = Slots(link, rng=random.Random(0))
+        async with conn.transaction():
+            await conn.execute("LOCK TABLE concurrency_slots")
+            taking = asyncio.create_task(_hold_once(slots, worker_id, claim))
+            while not await _terminated_while_waiting(conn):
+                await asyncio.sleep(0.01)
+
+        await asyncio.wait_for(taking, 10)
+
+    assert await _slots_taken(conn) == 0
+
+
+async def _terminated_while_waiting(conn: Conn) -> bool:
+    cur = await conn.execute(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE application_name = 'test' AND datname = current_database() AND wait_event_type = 'Lock'"
+    )
+    return await cur.fetchone() is not None
