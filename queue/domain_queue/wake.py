@@ -19,6 +19,7 @@ import psycopg
 import structlog
 from psycopg import AsyncConnection, sql
 
+from domain_queue.ending import end_tasks
 from domain_queue.links import TRANSIENT, Conn, Link, deadline, link_conninfo, reconnect_delay
 
 log = structlog.get_logger("domain_queue")
@@ -49,8 +50,7 @@ class Notifier:
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks([self._task])
         if self._asked.is_set():
             await self._send()
         await self._link.close()
@@ -118,8 +118,7 @@ class Listener:
 
     async def __aexit__(self, *exc_info: object) -> None:
         if self._task is not None:
-            self._task.cancel()
-            await asyncio.wait([self._task])
+            await end_tasks([self._task])
 
     async def settled(self) -> WakeMode:
         """Wait until the first attempt to listen has ended, well or not."""

@@ -20,6 +20,7 @@ import structlog
 
 from domain_queue.backoff import retry_delay
 from domain_queue.config import WorkerConfig
+from domain_queue.ending import end_tasks
 from domain_queue.errors import ClaimCancelled, Fail, LeaseLost, Retry
 from domain_queue.execution import Execution
 from domain_queue.in_flight import InFlight
@@ -176,9 +177,7 @@ class Worker:
                 log.info("worker_started", name=self.config.name, wake_mode=self._listener.mode)
                 yield
         finally:
-            for task in tasks:
-                task.cancel()
-            await asyncio.wait(tasks)
+            await end_tasks(tasks)
             await asyncio.to_thread(self._lease.stop)
             for link in self._links:
                 await link.close()
