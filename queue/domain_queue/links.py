@@ -63,6 +63,17 @@ def reconnect_delay(failures: int, rng: random.Random) -> float:
     return min(5.0, 0.1 * 2.0 ** min(failures, 10)) * rng.uniform(0.5, 1.0)
 
 
+async def connect(conninfo: str, *, seconds: float, prepare: bool) -> Conn:
+    """An open autocommit connection, within ``seconds``.
+
+    Raises:
+        psycopg.OperationalError: the server refused the connection or cannot be reached.
+        TimeoutError: nothing was heard in time.
+    """
+    async with asyncio.timeout(seconds):
+        return await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=5 if prepare else None)
+
+
 class Link:
     """One autocommit connection for one purpose, made when it is first used and again after it broke.
 
@@ -106,12 +117,8 @@ class Link:
         if self._conn is not None and not self._conn.closed:
             return self._conn
         await self._drop()
-        conn = await asyncio.wait_for(
-            AsyncConnection.connect(self._conninfo, autocommit=True, prepare_threshold=5 if self._prepare else None),
-            self._statement_seconds,
-        )
-        self._conn = conn
-        return conn
+        self._conn = await connect(self._conninfo, seconds=self._statement_seconds, prepare=self._prepare)
+        return self._conn
 
     async def _drop(self) -> None:
         conn, self._conn = self._conn, None

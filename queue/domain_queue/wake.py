@@ -17,10 +17,10 @@ from typing import Literal, Self
 
 import psycopg
 import structlog
-from psycopg import AsyncConnection, sql
+from psycopg import sql
 
 from domain_queue.ending import end_tasks
-from domain_queue.links import TRANSIENT, Conn, Link, deadline, link_conninfo, reconnect_delay
+from domain_queue.links import TRANSIENT, Conn, Link, connect, deadline, link_conninfo, reconnect_delay
 
 log = structlog.get_logger("domain_queue")
 
@@ -144,7 +144,7 @@ class Listener:
 
     async def _listen_until_broken(self) -> None:
         """Returns only if the link is deaf."""
-        conn = await asyncio.wait_for(AsyncConnection.connect(self._conninfo, autocommit=True), 10.0)
+        conn = await connect(self._conninfo, seconds=10.0, prepare=False)
         try:
             if not await self._prove(conn):
                 log.warning("listener_deaf", advice="set LISTEN_DATABASE_URL to a direct or session-mode connection")
