@@ -1,7 +1,8 @@
 """One job's life in order, put together from what its row and those around it say.
 
-Only what was written is told: a failed attempt leaves a reason with its time and its worker, a claim leaves the last
-one's, a result its pages. Reasons of failed attempts are cleared when the job ends well.
+Only what was written is told: a failed attempt leaves a reason with its times and its worker (the last twenty are
+kept until the job is submitted or scanned anew), a claim leaves the first time and the last one's, a result its pages.
+How the first worker learned of the job is not written anywhere: it is told from whether that worker was listening.
 """
 
 from __future__ import annotations
@@ -18,6 +19,9 @@ from domain_queue import pending_position
 from extractor.models import PageRead
 
 Connection = AsyncConnection[Any]
+
+#: A listening worker that claims within this time of the submit was woken by it: idle ones look every six seconds.
+NOTIFIED_WITHIN_MS = 1000
 
 
 class Event(BaseModel):
@@ -68,9 +72,12 @@ SELECT_JOBS = """
 #: By how much a worker's clock, which dates the scan, may be behind the database's.
 CLOCK_SKEW = timedelta(minutes=5)
 
+# wake_mode_since: the beginning of the wake mode that it last told of, by the database's clock
 SELECT_WORKERS = """
     SELECT
-        id::text, name, lease_expires_at > now() AS is_alive,
+        id::text, name, lease_expires_at > now() AS is_alive, wake_mode,
+        coalesce(stopped_at, renewed_at) - make_interval(secs => (stats ->> 'wake_mode_seconds')::float)
+            AS wake_mode_since,
         extract(epoch FROM lease_expires_at - now())::float AS seconds_left
     FROM workers
     WHERE id = ANY(%(ids)s::uuid[])
@@ -103,7 +110,13 @@ async def trace_jobs(conn: Connection, text: str, *, domain: str | None = None) 
 async def _trace(conn: Connection, row: dict[str, Any]) -> Trace:
     reasons = [entry for entry in row["errors"] if datetime.fromisoformat(entry["at"]) >= row["submitted_at"]]
     workers = await _workers(conn, [row["worker_id"], *(entry.get("worker") for entry in reasons)])
-    events = [*_submitted(row), *_first_claim(row), *_failed_attempts(reasons, row, workers), *_ended(row, workers)]
+    events = [
+        *_submitted(row),
+        *_notified(reasons, row, workers),
+        *_earlier_claims(reasons, row, workers),
+        *_failed_attempts(reasons, row, workers),
+        *_ended(reasons, row, workers),
+    ]
     for change in await _rows(conn, SELECT_CHANGES, {"id": row["id"], "since": row["submitted_at"]}):
         events.append(Event(at=change["changed_at"], event="changes_found", detail=", ".join(change["fields"])))
     for callback in await _rows(conn, SELECT_CALLBACKS, {"id": row["id"], "batch_id": row["batch_id"]}):
@@ -125,19 +138,65 @@ def _submitted(row: dict[str, Any]) -> list[Event]:
     ]
 
 
-def _first_claim(row: dict[str, Any]) -> list[Event]:
-    """The first claim since the submit; the last one is told with its worker."""
-    if row["started_at"] is None or row["started_at"] == row["claimed_at"]:
+def _notified(reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Event]:
+    """How the first worker learned of the job, as far as that can be told from its wake mode at the claim."""
+    claimed = row["started_at"]
+    worker = workers.get(str(_first_holder(reasons, row)))
+    if claimed is None or worker is None:
         return []
-    return [
-        Event(
-            at=row["started_at"],
-            event="claimed",
-            attempt=1,
-            detail="for the first time",
-            after_ms=_between(row["submitted_at"], row["started_at"]),
+    wait = _between(row["submitted_at"], claimed)
+    known = worker["wake_mode_since"] is not None and worker["wake_mode_since"] <= claimed
+    mode = worker["wake_mode"] if known else "starting"
+    if mode == "listen" and wait is not None and wait <= NOTIFIED_WITHIN_MS:
+        event, detail = "notified", "the submit's commit woke a listening worker"
+    elif mode == "listen":
+        event, detail = (
+            "notified",
+            "the worker was listening, and came to it later: it was busy, or it was not its turn",
         )
-    ]
+    elif mode == "poll":
+        event, detail = "found_by_poll", "no notification reaches the worker that claimed it; it looked by itself"
+    else:
+        event, detail = "found", "by a worker that had just started, or changed its way of waking since"
+    return [Event(at=claimed, event=event, worker=worker["name"], detail=detail, after_ms=wait)]
+
+
+def _first_holder(reasons: list[dict[str, Any]], row: dict[str, Any]) -> Any:
+    """The id of the worker that made the first claim since the submit; None if nothing tells."""
+    if row["started_at"] == row["claimed_at"]:
+        return row["worker_id"]
+    for entry in reasons:
+        if _moment(entry.get("claimed_at")) == row["started_at"]:
+            return entry.get("worker")
+    return None
+
+
+def _earlier_claims(
+    reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str, dict[str, Any]]
+) -> list[Event]:
+    """Claims before the last one, which is told with the end; those of attempts that were given back left nothing."""
+    claims = {_moment(entry.get("claimed_at")): entry for entry in reasons}
+    claims.setdefault(row["started_at"], {"attempt": 1})
+    events = []
+    before = row["submitted_at"]
+    for at in sorted(moment for moment in claims if moment is not None and moment != row["claimed_at"]):
+        entry = claims[at]
+        events.append(
+            Event(
+                at=at,
+                event="claimed",
+                attempt=entry.get("attempt"),
+                worker=_name(entry.get("worker"), workers),
+                detail=f"attempt {entry.get('attempt')} of {row['max_attempts']}",
+                after_ms=_between(before, at),
+            )
+        )
+        before = _moment(entry.get("at")) or at
+    return events
+
+
+def _moment(text: str | None) -> datetime | None:
+    return None if text is None else datetime.fromisoformat(text)
 
 
 def _failed_attempts(
@@ -148,7 +207,7 @@ def _failed_attempts(
         at = datetime.fromisoformat(entry["at"])
         lost = entry.get("code") == "worker_lost"
         final = row["status"] == "error" and entry is reasons[-1]
-        after = _between(row["claimed_at"], at) if entry.get("attempt") == row["attempt"] else None
+        after = _between(_moment(entry.get("claimed_at")), at)
         events.append(
             Event(
                 at=at,
@@ -162,9 +221,12 @@ def _failed_attempts(
     return events
 
 
-def _ended(row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Event]:
+def _ended(reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Event]:
     events = []
     since = row["submitted_at"]
+    before = [
+        moment for entry in reasons if (moment := _moment(entry["at"])) and moment <= (row["claimed_at"] or since)
+    ]
     if row["claimed_at"] is not None and row["claimed_at"] >= since and row["started_at"] is not None:
         events.append(
             Event(
@@ -173,7 +235,7 @@ def _ended(row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Even
                 attempt=row["attempt"] or None,
                 worker=_name(row["worker_id"], workers),
                 detail=f"attempt {row['attempt']} of {row['max_attempts']}",
-                after_ms=_between(since, row["claimed_at"]),
+                after_ms=_between(max(before, default=since), row["claimed_at"]),
             )
         )
     if row["completed_at"] is None or row["completed_at"] < since or row["status"] in ("pending", "processing"):
@@ -181,7 +243,7 @@ def _ended(row: dict[str, Any], workers: dict[str, dict[str, Any]]) -> list[Even
     if row["status"] == "completed":
         events += _pages(row)
     detail = {
-        "completed": f"after {row['attempt']} attempts, whose reasons were cleared" if row["attempt"] > 1 else "",
+        "completed": f"after {row['attempt']} attempts" if row["attempt"] > 1 else "",
         "error": f"{row['error_code']}: {row['last_error']}",
     }.get(row["status"], "")
     events.append(

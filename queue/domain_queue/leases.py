@@ -62,7 +62,9 @@ END = """
     SET lease_expires_at = now(),
         stopped_at       = now(),
         in_flight        = 0,
-        draining         = true
+        wake_mode        = %(wake_mode)s,
+        draining         = true,
+        stats            = %(stats)s
     WHERE id = %(id)s
 """
 
@@ -236,7 +238,7 @@ class Lease:
     def _end(self) -> None:
         if self._held is not None:
             with suppress(*TRANSIENT, psycopg.Error):
-                self._execute(END, {"id": self._held.worker_id})
+                self._execute(END, self._params(self._held.worker_id))
         self._held = None
         self._close()
 

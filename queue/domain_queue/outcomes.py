@@ -19,6 +19,8 @@ from domain_queue.models import Claim, Result
 
 # previous   what the rows held that had a result before; nothing is read for those that had none
 # changes    one row for each field that the new result changes
+# The reasons of attempts that failed before are left where they are, so that the job's life can be told: whatever
+# makes the row pending anew clears them.
 COMPLETE = """
     WITH outcome AS MATERIALIZED (
         SELECT o.*
@@ -51,7 +53,6 @@ COMPLETE = """
             crash_count       = 0,
             last_error        = NULL,
             error_code        = NULL,
-            errors            = '[]',
             title             = o.title,
             description       = o.description,
             language          = o.language,
@@ -109,7 +110,6 @@ COMPLETE_EMPTY = """
         crash_count  = 0,
         last_error   = NULL,
         error_code   = NULL,
-        errors       = '[]',
         updated_at   = now(),
         completed_at = now()
     FROM unnest(%(ids)s::uuid[], %(tokens)s::bigint[]) AS o (id, claim_token) CROSS JOIN setting
@@ -134,7 +134,8 @@ FAIL_OR_RETRY = """
         last_error   = o.message,
         errors       = CASE WHEN jsonb_array_length(d.errors) >= 20 THEN d.errors - 0 ELSE d.errors END
             || jsonb_build_object(
-                'attempt', d.attempt, 'at', now(), 'worker', d.worker_id, 'code', o.code, 'message', o.message
+                'attempt', d.attempt, 'at', now(), 'worker', d.worker_id, 'code', o.code, 'message', o.message,
+                'claimed_at', d.claimed_at
             )
     FROM unnest(
         %(ids)s::uuid[], %(tokens)s::bigint[], %(final)s::boolean[], %(delays)s::float[], %(codes)s::text[],

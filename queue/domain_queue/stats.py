@@ -36,6 +36,7 @@ class WorkerStats:
     running: int  #: handlers that run now
     unrecorded: int  #: outcomes not yet written
     wake_mode: WakeMode
+    wake_mode_seconds: float  #: for how long it has been so
     listener_reconnects: int
     workers_alive: int
     lease_age_seconds: float | None  #: since the last renewal

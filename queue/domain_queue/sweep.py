@@ -67,7 +67,7 @@ SWEEP_LOST = """
         errors       = CASE WHEN jsonb_array_length(d.errors) >= 20 THEN d.errors - 0 ELSE d.errors END
             || jsonb_build_object(
                 'attempt', d.attempt, 'at', now(), 'worker', d.worker_id, 'code', 'worker_lost',
-                'message', 'The worker stopped without a word, and its lease ran out.'
+                'message', 'The worker stopped without a word, and its lease ran out.', 'claimed_at', d.claimed_at
             )
     FROM lost CROSS JOIN setting
     WHERE d.id = lost.id
@@ -93,7 +93,8 @@ SWEEP_RESCANS = """
         started_at   = NULL,
         attempt      = 0,
         progress     = 0,
-        step         = NULL
+        step         = NULL,
+        errors       = '[]'
     FROM due CROSS JOIN setting
     WHERE d.id = due.id
     RETURNING d.id

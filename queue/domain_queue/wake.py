@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import random
 import secrets
+import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from typing import Literal, Self
@@ -97,6 +98,7 @@ class Listener:
     ) -> None:
         self.mode: WakeMode = "starting"
         self.reconnects = 0
+        self._turned_at = time.monotonic()
         self._conninfo = link_conninfo(conninfo, application_name="listen")
         self._channels = tuple(channels)
         self._on_wake = on_wake
@@ -106,6 +108,11 @@ class Listener:
         self._rng = rng or random.Random()  # noqa: S311 - jitter, not a secret
         self._settled = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
+
+    @property
+    def mode_seconds(self) -> float:
+        """For how long ``mode`` has been what it is."""
+        return time.monotonic() - self._turned_at
 
     @property
     def proven(self) -> bool:
@@ -125,6 +132,11 @@ class Listener:
         await self._settled.wait()
         return self.mode
 
+    def _turn(self, mode: WakeMode) -> None:
+        if mode != self.mode:
+            self.mode = mode
+            self._turned_at = time.monotonic()
+
     async def _run(self) -> None:
         failures = 0
         while True:
@@ -137,7 +149,7 @@ class Listener:
                 pause = reconnect_delay(failures, self._rng)
                 if failures == 1 or proven_before:
                     log.warning("listener_disconnected", error=str(error).strip())
-            self.mode = "poll"
+            self._turn("poll")
             self._settled.set()
             self.reconnects += 1
             await asyncio.sleep(pause)
@@ -149,7 +161,7 @@ class Listener:
             if not await self._prove(conn):
                 log.warning("listener_deaf", advice="set LISTEN_DATABASE_URL to a direct or session-mode connection")
                 return
-            self.mode = "listen"
+            self._turn("listen")
             self._settled.set()
             self._on_wake()
             await self._wait_for_notifications(conn)

@@ -128,6 +128,7 @@ class Worker:
             running=self._in_flight.running,
             unrecorded=self._recorder.backlog,
             wake_mode=self._listener.mode,
+            wake_mode_seconds=self._listener.mode_seconds,
             listener_reconnects=self._listener.reconnects,
             workers_alive=self._lease.workers_alive,
             lease_age_seconds=self._lease.age_seconds,
@@ -145,6 +146,7 @@ class Worker:
             "claim_seconds": round(stats.claim_seconds, 6),
             "loop_lag_seconds": round(stats.loop_lag_seconds, 6),
             "lease_losses": stats.lease_losses,
+            "wake_mode_seconds": round(stats.wake_mode_seconds, 3),
         }
         return Report(in_flight=stats.in_flight, wake_mode=stats.wake_mode, draining=self._draining, stats=document)
 

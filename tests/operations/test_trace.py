@@ -12,6 +12,8 @@ from typing import Any
 from uuid import UUID
 
 import psycopg
+import pytest
+from psycopg.conninfo import make_conninfo
 
 from app.settings import DEFAULT_TENANT_ID
 from app.trace import Trace, trace_jobs
@@ -59,8 +61,9 @@ async def test_a_scan_that_succeeds_is_told_from_the_submit_to_its_pages(databas
     job_id = await queue(conn)
     async with working(database, scan):
         trace = await trace_when(conn, job_id, "completed")
-    assert names(trace) == ["submitted", "claimed", "page_read", "page_read", "completed"]
-    submitted, claimed, first, second, completed = trace.events
+    assert names(trace)[0] == "submitted"
+    assert names(trace)[2:] == ["claimed", "page_read", "page_read", "completed"]
+    submitted, _, claimed, first, second, completed = trace.events
     assert "api token 'shop'" in submitted.detail
     assert (claimed.worker, claimed.attempt) == ("test worker", 1)
     assert claimed.after_ms is not None
@@ -86,6 +89,61 @@ async def test_attempts_that_failed_are_told_with_their_codes_and_workers(databa
     assert [event.at for event in trace.events] == sorted(event.at for event in trace.events if event.at)
 
 
+async def test_attempts_that_failed_are_told_even_when_the_job_ended_well(database: str, conn: Connection) -> None:
+    async def scan(job: Job) -> Result:
+        if job.claim.attempt < 3:
+            raise Retry(f"code_{job.claim.attempt}", "no answer", after=timedelta(0))
+        return scanned("A")
+
+    job_id = await queue(conn)
+    async with working(database, scan):
+        trace = await trace_when(conn, job_id, "completed")
+    told = [event for event in trace.events if event.event in ("claimed", "attempt_failed")]
+    assert [(event.event, event.attempt, event.worker) for event in told] == [
+        (event, number, "test worker") for number in (1, 2) for event in ("claimed", "attempt_failed")
+    ] + [("claimed", 3, "test worker")]
+    assert [event.detail for event in told if event.event == "attempt_failed"] == [
+        "code_1: no answer; to be tried again",
+        "code_2: no answer; to be tried again",
+    ]
+    assert all(event.after_ms is not None for event in told)
+    assert trace.events[-1].detail == "after 3 attempts"
+
+
+async def test_reasons_of_an_earlier_scan_are_not_told_of_the_next_one(database: str, conn: Connection) -> None:
+    async def scan(job: Job) -> Result:
+        if job.claim.attempt == 1 and not job.claim.has_result:
+            raise Retry("slow", "no answer", after=timedelta(0))
+        return scanned("A")
+
+    async with working(database, scan):
+        await trace_when(conn, await queue(conn), "completed")
+        job_id = await queue(conn)
+        trace = await trace_when(conn, job_id, "completed")
+    assert "attempt_failed" not in names(trace)
+
+
+@pytest.mark.parametrize(("listens", "told"), [(True, "notified"), (False, "found_by_poll")])
+async def test_how_the_worker_learned_of_the_job_is_told_by_its_way_of_waking(
+    database: str, conn: Connection, listens: bool, told: str
+) -> None:
+    conninfo = database if listens else make_conninfo(database, port=1)
+
+    async def scan(job: Job) -> Result:
+        return scanned("A")
+
+    async with working(database, scan, listen_conninfo=conninfo) as worker:
+        async with asyncio.timeout(20):
+            while worker.stats.wake_mode == "starting":
+                await asyncio.sleep(0.01)
+        job_id = await queue(conn)
+        await trace_when(conn, job_id, "completed")
+    [trace] = await trace_jobs(conn, str(job_id))
+    [event] = [event for event in trace.events if event.event == told]
+    assert event.worker == "test worker"
+    assert names(trace).index("submitted") < names(trace).index(told) < names(trace).index("claimed")
+
+
 async def test_a_lease_that_was_lost_is_told_as_such(database: str, conn: Connection) -> None:
     job_id = await queue(conn, max_attempts=1)
     await conn.execute(
@@ -98,6 +156,7 @@ async def test_a_lease_that_was_lost_is_told_as_such(database: str, conn: Connec
     async with working(database):
         trace = await trace_when(conn, job_id, "error")
     assert names(trace) == ["submitted", "claimed", "lease_lost", "failed"]
+    assert trace.events[1].worker == trace.events[2].worker
 
 
 async def test_a_job_that_waits_says_since_when_and_at_which_place(conn: Connection) -> None:

@@ -5,7 +5,7 @@ from uuid import uuid4
 
 import pytest
 
-from domain_queue import Claim, DomainStatus, Result, cancel
+from domain_queue import Claim, DomainStatus, Result, Submission, cancel, submit
 from domain_queue.links import Link
 from domain_queue.outcomes import (
     Failure,
@@ -20,7 +20,7 @@ from domain_queue.outcomes import (
     write_progress,
 )
 from domain_queue.sweep import sweep_lost
-from tests.queue.helpers import Conn, add_domains, claim_some, open_link, register, row_of
+from tests.queue.helpers import TENANT, Conn, add_domains, claim_some, open_link, register, row_of
 
 FULL = Result(
     title="A title",
@@ -126,7 +126,9 @@ async def test_a_failure_keeps_the_results_of_earlier_scans(database: str, conn:
     assert row["domain_metadata"] == FULL.metadata
 
 
-async def test_every_reason_is_kept_up_to_twenty_and_a_success_clears_them(database: str, conn: Conn) -> None:
+async def test_every_reason_is_kept_up_to_twenty_and_a_success_leaves_them_for_the_next_submit_to_clear(
+    database: str, conn: Conn
+) -> None:
     [row_id] = await add_domains(conn, 1, max_attempts=100)
     async with open_link(database) as link:
         for number in range(23):
@@ -136,9 +138,13 @@ async def test_every_reason_is_kept_up_to_twenty_and_a_success_clears_them(datab
         await complete_empty(link, await claim_some(link))
 
     assert [entry["message"] for entry in errors] == [f"try {number}" for number in range(3, 23)]
-    assert {"attempt", "at", "worker", "code", "message"} == set(errors[0])
+    assert {"attempt", "at", "worker", "code", "message", "claimed_at"} == set(errors[0])
     row = await row_of(conn, row_id)
-    assert (row["errors"], row["last_error"], row["error_code"], row["crash_count"]) == ([], None, None, 0)
+    assert (row["errors"], row["last_error"], row["error_code"], row["crash_count"]) == (errors, None, None, 0)
+
+    await submit(conn, tenant_id=TENANT, submissions=[Submission(domain=row["domain"])])
+
+    assert (await row_of(conn, row_id))["errors"] == []
 
 
 async def test_a_retry_waits_for_its_delay(database: str, conn: Conn) -> None:

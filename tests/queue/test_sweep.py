@@ -68,14 +68,14 @@ async def test_a_sweep_is_bounded_and_leaves_the_living_alone(database: str, con
 
 
 async def test_what_is_due_for_a_rescan_becomes_pending_with_its_results(database: str, conn: Conn) -> None:
-    done = {"status": "completed", "rescan_every": "1 day", "title": "Old"}
+    done = {"status": "completed", "rescan_every": "1 day", "title": "Old", "errors": '[{"code": "slow"}]'}
     await add_domains(conn, 5, available_at="2020-01-01", **done)
     await add_domains(conn, 3, prefix="later", available_at="2999-01-01", **done)
     await add_domains(conn, 3, prefix="once", status="completed", available_at="2020-01-01")
     async with open_link(database) as link:
         assert [await sweep_rescans(link, limit=4) for _ in range(3)] == [4, 1, 0]
 
-    assert await count(conn, "status = 'pending' AND title = 'Old'") == 5
+    assert await count(conn, "status = 'pending' AND title = 'Old' AND errors = '[]'") == 5
 
 
 async def test_a_look_tells_when_the_next_row_is_due(database: str, conn: Conn) -> None:

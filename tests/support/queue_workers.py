@@ -17,9 +17,17 @@ async def refuse(job: Job) -> None:
 
 
 @asynccontextmanager
-async def working(conninfo: str, handler: Handler = refuse, *, concurrency: int = 4) -> AsyncIterator[Worker]:
+async def working(
+    conninfo: str, handler: Handler = refuse, *, concurrency: int = 4, listen_conninfo: str | None = None
+) -> AsyncIterator[Worker]:
     """A worker that runs, and whose lease runs, inside the block."""
-    config = WorkerConfig(conninfo=conninfo, name="test worker", concurrency=concurrency, backoff_base_seconds=0.05)
+    config = WorkerConfig(
+        conninfo=conninfo,
+        listen_conninfo=listen_conninfo,
+        name="test worker",
+        concurrency=concurrency,
+        backoff_base_seconds=0.05,
+    )
     worker, stop = Worker(config, handler), asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as conn:

@@ -33,6 +33,7 @@ NO_STATS = WorkerStats(
     running=0,
     unrecorded=0,
     wake_mode="listen",
+    wake_mode_seconds=60.0,
     listener_reconnects=0,
     workers_alive=1,
     lease_age_seconds=0.0,
