@@ -174,29 +174,28 @@ IMPLIED_ENDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     "a": (frozenset({"a"}), frozenset({"table", "td", "th"})),
     "nobr": (frozenset({"nobr"}), frozenset({"table", "td", "th"})),
 }
-HEAD = frozenset(
-    [
-        "html",
-        "head",
-        "base",
-        "basefont",
-        "bgsound",
-        "link",
-        "meta",
-        "title",
-        "script",
-        "style",
-        "noscript",
-        "noframes",
-        "template",
-    ]
-)
-
 #: What the pass has to know of an element, in one look-up: flags by name.
-IS_INLINE, IS_SPACED, IS_RAW, IS_VOID, IS_STRUCTURE, ENDS_PARAGRAPH, ENDS_OTHERS, IS_FORMATTING, IS_HEAD = (
-    1 << bit for bit in range(9)
-)
-KINDS: Final[dict[str, int]] = {}
+(
+    IS_INLINE,
+    IS_SPACED,
+    IS_RAW,
+    IS_VOID,
+    IS_STRUCTURE,
+    ENDS_PARAGRAPH,
+    ENDS_OTHERS,
+    IS_FORMATTING,
+    IS_WRITTEN_OTHERWISE,
+) = (1 << bit for bit in range(9))
+
+
+class _Kinds(dict[str, int]):
+    """Flags by name; a name that is not in lower case has those of the one that is, and one more."""
+
+    def __missing__(self, name: str) -> int:
+        return self.get(name.lower(), 0) | IS_WRITTEN_OTHERWISE
+
+
+KINDS: Final = _Kinds()
 for _flag, _names in (
     (IS_INLINE, INLINE),
     (IS_SPACED, SPACED),
@@ -206,7 +205,6 @@ for _flag, _names in (
     (ENDS_PARAGRAPH, CLOSES_PARAGRAPH),
     (ENDS_OTHERS, IMPLIED_ENDS),
     (IS_FORMATTING, FORMATTING),
-    (IS_HEAD, HEAD),
 ):
     for _name in _names:
         KINDS[_name] = KINDS.get(_name, 0) | _flag

@@ -4,8 +4,7 @@ Parsers of the HTML Standard need quadratic time and memory for deep or misneste
 port. What comes out of here is balanced: every start tag kept has its end tag in the right place, at most MAX_DEPTH
 deep, with at most MAX_FORMATTING open formatting elements, so that the tree builder has nothing left to repair.
 The same pass takes out what is no document: scripts, styles, comments and vector images never reach the tree; their
-text is handed over as it is. Tag boundaries follow the tokenizer of the HTML Standard (section 13.2.5) to the letter,
-because a tag seen by the tree builder but not by this pass would be unbounded.
+text is handed over as it is.
 """
 
 from __future__ import annotations
@@ -21,17 +20,17 @@ from extractor.page.elements import (
     FORMATTING,
     IMPLIED_ENDS,
     IS_FORMATTING,
-    IS_HEAD,
     IS_INLINE,
     IS_RAW,
     IS_SPACED,
     IS_STRUCTURE,
     IS_VOID,
+    IS_WRITTEN_OTHERWISE,
     KINDS,
-    RAW,
     SPECIAL,
 )
 from extractor.page.text import remove_invisible
+from extractor.page.tokens import ATTRIBUTES, ORDINARY, STOP, TOKEN, Contents
 
 MAX_CHARACTERS = 6_000_000
 MAX_TAGS = 100_000
@@ -43,22 +42,11 @@ MAX_SCRIPT_CHARACTERS = 3_000_000
 MAX_COMMENT_CHARACTERS = 40_000
 MAX_STYLE_CHARACTERS = 200_000
 MAX_TITLE_CHARACTERS = 10_000
-MAX_NESTED = 8  #: elements inside their own kind, for those that are jumped over
 
-_BLANK = r"[\t\n\f\r ]"
-_ATTRIBUTE = (
-    r"(?:=[^\t\n\f\r />=]*+|[^\t\n\f\r />=]++)"
-    rf"(?:{_BLANK}*+={_BLANK}*+(?:\"[^\"]*+(?:\"|\Z)|'[^']*+(?:'|\Z)|[^\t\n\f\r >\"'][^\t\n\f\r >]*+)?+)?+"
-)
-#: A comment, a tag, or what the standard calls a bogus comment. Possessive throughout: no backtracking.
-_TOKEN: Final = re.compile(
-    r"<(?:!--(?:-?>|((?:[^-]++|-(?!-!?>))*+)(?:--!?>|\Z))"
-    rf"|(/?)([A-Za-z][^\t\n\f\r />]*+)((?:[\t\n\f\r /]++|{_ATTRIBUTE})*+)(?:>|\Z)"
-    r"|[!?][^>]*+(?:>|\Z)|/[^A-Za-z>][^>]*+(?:>|\Z)|/>)"
-)
-_ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
+#: How far an ordinary stretch is looked for, in characters: what is read twice after one that ends early stays small.
+MIN_STRETCH, MAX_STRETCH = 256, 65_536
+
 _HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|\bhidden\b", re.IGNORECASE)
-_CAPITAL_ENDS: Final = tuple(f"</{letter}" for letter in sorted({name[0].upper() for name in RAW}))
 _BREAK = "\x1e"
 
 
@@ -100,12 +88,11 @@ def bound_markup(source: str) -> Markup:
 
 
 class _Scan:
-    """The state of one pass. ``html`` is cut from the source lazily: only where something is left out or put in."""
+    """The state of one pass. Ordinary stretches are cut into tags all at once; what needs care is read one by one."""
 
     def __init__(self, source: str) -> None:
         self.source = source
-        #: Without end tags in capitals a plain search is enough, many times faster than one without case.
-        self.is_lower = not any(beginning in source for beginning in _CAPITAL_ENDS)
+        self.contents = Contents(source)
         self.markup = Markup()
         self.html: list[str] = []
         self.text: list[str] = []
@@ -114,138 +101,200 @@ class _Scan:
         self.stack: list[str] = []
         self.formatting = 0
         self.owed: dict[str, int] = {}  #: end tags to come whose element was ended before, or never begun
-        self.copied = 0  #: the source up to here is in html, or left out
-        self.read = 0  #: the text up to here is in text, or left out
         self.script_characters = 0
-        self.in_head = True
         self.seen: set[str] = set()
         self.hidden_below: int | None = None  #: depth at which an inline element that is not shown began
-        self.ends_missing: set[str] = set()
+        self.stretch = MAX_STRETCH  #: how far to look ahead; less after a stretch that was cut short
 
     def run(self) -> None:
-        position: int | None = 0
-        while position is not None and position < len(self.source):
-            position = self._run_from(position)
-        if self.read < len(self.source) and position is None and self.hidden_below is None:
-            self.text.append(self.source[self.read :])
+        position = 0
+        while position < len(self.source):
+            if self.hidden_below is None:
+                position = self._read_stretch(position)
+            if position < len(self.source):
+                position = self._read_exactly(position)
         self._finish()
 
-    def _run_from(self, position: int) -> int | None:
-        """Read tokens until an element was jumped over: where to go on, None at the end."""
-        source, stack, text = self.source, self.stack, self.text
-        for match in _TOKEN.finditer(source, position):
-            start, end = match.span()
-            if start > self.read and self.hidden_below is None:
-                text.append(source[self.read : start])
-            self.read = end
-            comment, closing, name, attributes = match.groups()
-            if name is None:
-                self._leave_out(start, end)
-                self._keep_comment(comment)
-                continue
-            self.markup.tags += 1
-            if self.markup.tags > MAX_TAGS:
-                return self._stop(start)
-            name = name.lower()
-            kind = KINDS.get(name, 0)
+    # Ordinary stretches
+
+    def _read_stretch(self, position: int) -> int:
+        """Read ordinary tags from ``position`` up to one that needs care: where that begins, or the text before it."""
+        end = self._end_of_stretch(position)
+        found = ORDINARY.findall(self.source, position, end) if end > position else []
+        if self.markup.tags + len(found) > MAX_TAGS:
+            self.stretch = 0
+            return position
+        whole, words = _without_tag(found)
+        read = self._read_ordinary(found)
+        self.markup.tags += read
+        is_cut_short = self.hidden_below is not None or len(whole) > len(words)
+        self.stretch = min(self.stretch, MIN_STRETCH) if is_cut_short else min(self.stretch * 2, MAX_STRETCH)
+        if self.hidden_below is not None:
+            return position + sum(len(item[0]) for item in found[:read])
+        self.html.append(words)
+        self.text.append(words)
+        return end - len(whole) + len(words)
+
+    def _end_of_stretch(self, position: int) -> int:
+        limit = position + self.stretch
+        stop = STOP.search(self.source, position, limit)
+        if stop:
+            return stop.start()
+        # Before a tag that the limit would cut, if there is a tag at all.
+        return len(self.source) if limit >= len(self.source) else max(self.source.rfind("<", position, limit), position)
+
+    def _read_ordinary(self, found: list[tuple[str, str, str, str, str]]) -> int:
+        """Handle tags with the text before each: their number, less where an element begins that is not shown."""
+        html, text, stack, owed, kinds = self.html, self.text, self.stack, self.owed, KINDS
+        is_broken = False  # a line has just begun: further breaks and blanks would change nothing
+        for number, (whole, words, stroke, written, attributes) in enumerate(found, 1):
+            kind = kinds[written]
+            name = written.lower() if kind & IS_WRITTEN_OTHERWISE else written
+            if words and not (is_broken and words.isspace()):
+                text.append(words)
+                is_broken = False
             if not kind & IS_INLINE:
-                text.append(_BREAK)
+                if not is_broken:
+                    text.append(_BREAK)
+                    is_broken = True
             elif kind & IS_SPACED:
                 text.append(" ")
-            if not closing:
-                jump = self._start(name, kind, attributes, start, end)
-                if jump is not None:
-                    self.read = jump
-                    return jump
-            elif stack and stack[-1] == name and name not in self.owed:
-                self._end_innermost(kind)
+            if not stroke:
+                self._start(name, kind, attributes, words, whole)
+                if self.hidden_below is not None:
+                    return number
+            elif stack and stack[-1] == name and name not in owed:
+                del stack[-1]
+                if kind & IS_FORMATTING:
+                    self.formatting -= 1
+                html.append(whole)
             else:
-                self._end_elsewhere(name, start, end)
+                html.append(words)
+                self._end_elsewhere(name)
+        return len(found)
+
+    # One by one
+
+    def _read_exactly(self, position: int) -> int:
+        """Read one token, and on to where everything is shown again: where to go on."""
+        source = self.source
+        for match in TOKEN.finditer(source, position):
+            start, end = match.span()
+            words = source[position:start]
+            if self.hidden_below is None:
+                self.text.append(words)
+            comment, stroke, name, attributes = match.groups()
+            if name is None:
+                self.html.append(words)
+                if comment:
+                    self.comments.append(comment[:2_000])
+            else:
+                jump = self._tag(name.lower(), stroke, attributes, words, start, end)
+                if jump is not None:
+                    return jump
+            position = end
+            if self.hidden_below is None:
+                return position
+        self.html.append(source[position:])
+        if self.hidden_below is None:
+            self.text.append(source[position:])
+        return len(source)
+
+    def _tag(self, name: str, stroke: str, attributes: str, words: str, start: int, end: int) -> int | None:
+        """Handle a tag and the words before it: None, or where to go on after an element that was jumped over."""
+        self.markup.tags += 1
+        if self.markup.tags > MAX_TAGS:
+            return self._stop(words, start)
+        kind = KINDS[name]
+        if not kind & IS_INLINE:
+            self.text.append(_BREAK)
+        elif kind & IS_SPACED:
+            self.text.append(" ")
+        if not stroke:
+            if name == "plaintext":
+                return self._stop(words, start)
+            if kind & IS_RAW:
+                self.html.append(words)
+                return self._jump_over(name, attributes, end)
+            self._start(name, kind, attributes, words, words + self.source[start:end])
+        elif self.stack and self.stack[-1] == name and name not in self.owed:
+            self._end_innermost(kind)
+            self.html.append(words + self.source[start:end])
+        else:
+            self.html.append(words)
+            self._end_elsewhere(name)
         return None
 
-    def _stop(self, position: int) -> int:
+    def _stop(self, words: str, position: int) -> int:
         """Leave out everything from here."""
+        self.html.append(words)
         self.markup.truncated = True
         self.source = self.source[:position]
-        self.read = position
         return position
-
-    # Text, comments and pieces
-
-    def _leave_out(self, start: int, end: int, instead: str = "") -> None:
-        if start > self.copied:
-            self.html.append(self.source[self.copied : start])
-        if instead:
-            self.html.append(instead)
-        self.copied = end
-
-    def _keep_comment(self, comment: str | None) -> None:
-        if comment:
-            self.comments.append(comment[:2_000])
 
     # Start tags
 
-    def _start(self, name: str, kind: int, attributes: str, start: int, end: int) -> int | None:
-        """Handle a start tag: None, or where to go on after an element that was jumped over."""
-        if self.in_head and not kind & IS_HEAD:
-            self.in_head = False
-        if kind & IS_RAW:
-            return self._jump_over(name, attributes, start, end)
+    def _start(self, name: str, kind: int, attributes: str, words: str, whole: str) -> None:
+        """Handle a start tag; ``whole`` is the tag with the words before it."""
+        stack = self.stack
         if len(attributes) > 256:
-            self._cap_attributes(name, attributes, start, end)
+            whole = words + self._capped(name, attributes, whole[len(words) :])
         if kind & (IS_VOID | IS_STRUCTURE):
-            return self._structure(name, start, end) if kind & IS_STRUCTURE else None
-        if kind & ENDS_PARAGRAPH:
-            self._end_paragraph(start)
+            self.html.append(words if kind & IS_STRUCTURE and self._is_left_out(name) else whole)
+            return
+        if kind & ENDS_PARAGRAPH and "p" in stack:
+            self.html.append(words)
+            self._end_paragraph()
+            whole, words = whole[len(words) :], ""
         if kind & ENDS_OTHERS:
-            self._end_implied(*IMPLIED_ENDS[name], start)
+            ended, stops = IMPLIED_ENDS[name]
+            if not ended.isdisjoint(stack):
+                self.html.append(words)
+                self._end_implied(ended, stops)
+                whole, words = whole[len(words) :], ""
         is_formatting = kind & IS_FORMATTING
-        if len(self.stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
-            self._leave_out(start, end)
-            self.owed[name] = self.owed.get(name, 0) + 1
+        if len(stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
+            self.html.append(words)
+            self._owe([name])
             self.markup.truncated = True
-            return None
-        self.stack.append(name)
+            return
+        stack.append(name)
+        self.html.append(whole)
         if is_formatting:
             self.formatting += 1
-        may_hide = "none" in attributes or "hidden" in attributes
-        if may_hide and kind & IS_INLINE and self.hidden_below is None and _HIDING.search(attributes[:500]):
-            self.hidden_below = len(self.stack)
-        return None
+        if kind & IS_INLINE and ("none" in attributes or "hidden" in attributes) and self.hidden_below is None:
+            self.hidden_below = len(stack) if _HIDING.search(attributes[:500]) else None
 
-    def _structure(self, name: str, start: int, end: int) -> int | None:
-        if name == "plaintext":
-            return self._stop(start)
-        if name == "noscript":
-            # Its content is what people without scripts see, and where tag managers put their frame.
-            self._leave_out(start, end)
-            return None
-        if name in self.seen:
-            self._leave_out(start, end)
+    def _is_left_out(self, name: str) -> bool:
+        """Second roots, heads and bodies; and noscript, because its content is what people without scripts see, and
+        where tag managers put their frame."""
+        if name == "noscript" or name in self.seen:
+            return True
         self.seen.add(name)
-        return None
+        return False
 
-    def _cap_attributes(self, name: str, attributes: str, start: int, end: int) -> None:
-        found = [match.end() for match in _ATTRIBUTES.finditer(attributes)]
-        if len(found) > MAX_ATTRIBUTES:
-            self._leave_out(start, end, f"<{name}{attributes[: found[MAX_ATTRIBUTES - 1]]}>")
-            self.markup.truncated = True
+    def _capped(self, name: str, attributes: str, tag: str) -> str:
+        found = [match.end() for match in ATTRIBUTES.finditer(attributes)]
+        if len(found) <= MAX_ATTRIBUTES:
+            return tag
+        self.markup.truncated = True
+        return f"<{name}{attributes[: found[MAX_ATTRIBUTES - 1]]}>"
 
-    def _end_paragraph(self, position: int) -> None:
+    def _end_paragraph(self) -> None:
         stack = self.stack
         for depth in range(len(stack) - 1, -1, -1):
             if stack[depth] == "p":
-                self._close_down_to(depth, position)
+                self._close_down_to(depth)
                 return
             if stack[depth] in SPECIAL:
                 return
 
-    def _end_implied(self, ended: frozenset[str], stops: frozenset[str], position: int) -> None:
+    def _end_implied(self, ended: frozenset[str], stops: frozenset[str]) -> None:
         stack = self.stack
         for depth in range(len(stack) - 1, -1, -1):
             if stack[depth] in ended:
                 self._owe(stack[depth + 1 :])
-                self._close_down_to(depth, position)
+                self._close_down_to(depth)
                 return
             if stack[depth] in stops:
                 return
@@ -259,9 +308,8 @@ class _Scan:
         if self.hidden_below is not None and len(self.stack) < self.hidden_below:
             self.hidden_below = None
 
-    def _end_elsewhere(self, name: str, start: int, end: int) -> None:
+    def _end_elsewhere(self, name: str) -> None:
         """An end tag that is not the innermost element's: close down to its element, or leave it out."""
-        self._leave_out(start, end)
         if name in self.owed:
             self.owed[name] -= 1
             if not self.owed[name]:
@@ -270,35 +318,32 @@ class _Scan:
             depth = len(self.stack) - 1 - self.stack[::-1].index(name)
             inside = self.stack[depth + 1 :]
             if name in SPECIAL:
-                self._close_down_to(depth, start)
+                self._close_down_to(depth)
             elif name in FORMATTING or not any(inner in SPECIAL for inner in inside):
                 self._owe(inside)
-                self._close_down_to(depth, start)
+                self._close_down_to(depth)
 
     def _owe(self, names: list[str]) -> None:
         """Elements ended before their time: their own end tags, still to come, must not end another element."""
         for name in names:
             self.owed[name] = self.owed.get(name, 0) + 1
 
-    def _close_down_to(self, depth: int, position: int) -> None:
+    def _close_down_to(self, depth: int) -> None:
         """Write the end tags of the elements from the innermost down to ``depth``, that one included."""
         closed = self.stack[depth:]
         del self.stack[depth:]
         self.formatting -= sum(name in FORMATTING for name in closed)
         if self.hidden_below is not None and len(self.stack) < self.hidden_below:
             self.hidden_below = None
-        if position > self.copied:
-            self.html.append(self.source[self.copied : position])
-            self.copied = position
         self.html.extend(f"</{name}>" for name in reversed(closed))
 
     # Elements whose content is taken out
 
-    def _jump_over(self, name: str, attributes: str, start: int, end: int) -> int:
+    def _jump_over(self, name: str, attributes: str, end: int) -> int:
         if attributes.endswith("/") and name in ("svg", "math"):
             after = content_end = end
         else:
-            content_end, after = self._element_end(name, end)
+            content_end, after = self.contents.end(name, end)
         if name == "script":
             self._keep_script(attributes, self.source[end:content_end])
         elif name == "style":
@@ -307,8 +352,8 @@ class _Scan:
             self.markup.title = unescape(self.source[end : min(content_end, end + MAX_TITLE_CHARACTERS)]).strip()
         elif name == "template" and "shadowrootmode" in attributes:
             after = end
-        keep = name in ("iframe", "svg") and len(attributes) < 5_000
-        self._leave_out(start, after, f"<{name}{attributes.rstrip('/')}></{name}>" if keep else "")
+        if name in ("iframe", "svg") and len(attributes) < 5_000:
+            self.html.append(f"<{name}{attributes.rstrip('/')}></{name}>")
         return after
 
     def _keep_script(self, attributes: str, text: str) -> None:
@@ -318,59 +363,9 @@ class _Scan:
         self.script_characters += len(text)
         self.markup.scripts.append(Script(attributes, text))
 
-    def _element_end(self, name: str, position: int) -> tuple[int, int]:
-        """Where the content that begins at ``position`` ends, and where its end tag does.
-
-        Without an end tag, markup goes on behind the start tag; raw text reaches to the end of the page.
-        """
-        if name in self.ends_missing:
-            return position, position
-        if name == "script":
-            return self._script_end(position)
-        found = self._search_end(name, position)
-        if found and name in ("svg", "template", "math"):
-            found = self._nested_end(name, position, found)
-        if found:
-            return found.start(), found.end()
-        self.ends_missing.add(name)
-        raw = name in ("style", "textarea", "title", "xmp", "noembed", "noframes", "iframe")
-        limit = len(self.source) if raw else position
-        return limit, limit
-
-    def _script_end(self, position: int) -> tuple[int, int]:
-        found = self._search_end("script", position)
-        if found:
-            return found.start(), found.end()
-        return len(self.source), len(self.source)
-
-    def _search_end(self, name: str, position: int) -> re.Match[str] | None:
-        if not self.is_lower:
-            return _end_tag(name).search(self.source, position)
-        position = self.source.find(f"</{name}", position)
-        while position >= 0:
-            found = _end_tag(name).match(self.source, position)
-            if found:
-                return found
-            position = self.source.find(f"</{name}", position + 2)
-        return None
-
-    def _nested_end(self, name: str, position: int, found: re.Match[str]) -> re.Match[str] | None:
-        begun = self.source.count(f"<{name}", position, found.start())
-        last: re.Match[str] | None = found
-        for _ in range(MAX_NESTED):
-            if not begun or not last:
-                break
-            previous = last.end()
-            last = self._search_end(name, previous)
-            if last:
-                begun += self.source.count(f"<{name}", previous, last.start()) - 1
-        return last if last and not begun else found
-
     # The result
 
     def _finish(self) -> None:
-        if len(self.source) > self.copied:
-            self.html.append(self.source[self.copied :])
         self.html.extend(f"</{name}>" for name in reversed(self.stack))
         markup = self.markup
         markup.html = "".join(self.html)
@@ -379,13 +374,13 @@ class _Scan:
         markup.text = visible_text("".join(self.text))
 
 
-_END_TAGS: dict[str, re.Pattern[str]] = {
-    name: re.compile(rf"</{name}(?=[\t\n\f\r />])[^>]*+(?:>|\Z)", re.IGNORECASE) for name in (*RAW, "noscript")
-}
-
-
-def _end_tag(name: str) -> re.Pattern[str]:
-    return _END_TAGS[name]
+def _without_tag(found: list[tuple[str, str, str, str, str]]) -> tuple[str, str]:
+    """Take what ends in no ordinary tag off the list: all that was left there, and the text it begins with."""
+    whole = words = ""
+    while found and not found[-1][3]:
+        last = found.pop()
+        whole, words = last[0] or whole, last[1] or words
+    return whole, words
 
 
 def visible_text(raw: str) -> str:
