@@ -7,6 +7,7 @@ import socket
 
 from app.doctor.models import Check, broken, sound, warning
 from app.doctor.patient import Patient
+from extractor.sandbox import PageLost, PagePool, SandboxUnavailable
 
 DNS_SECONDS = 1.0
 CONNECT_SECONDS = 1.5
@@ -60,8 +61,14 @@ async def check_outward(patient: Patient) -> Check:
 
 
 async def check_extractor(patient: Patient) -> Check:
-    """A built-in page gives its title, address, number and WordPress version."""
-    facts, seconds = await asyncio.to_thread(_read_page)
+    """A built-in page, read in a child process as every page is, gives its title, address, number and version."""
+    try:
+        facts, seconds = await _read_page()
+    except (PageLost, SandboxUnavailable) as error:
+        return broken(
+            f"no process could read a page: {error}",
+            "look at what it printed above, and at the limits of memory, processes and open files (ulimit -a)",
+        )
     wrong = [f"{name} is {value!r}" for name, value, expected in facts if value != expected]
     if wrong:
         return broken("; ".join(wrong), "the extractor or one of its libraries is damaged: install the locked versions")
@@ -70,15 +77,15 @@ async def check_extractor(patient: Patient) -> Check:
     )
 
 
-def _read_page() -> tuple[list[tuple[str, object, object]], float]:
+async def _read_page() -> tuple[list[tuple[str, object, object]], float]:
     import time
 
-    from extractor.page import read_page
     from extractor.report import build_report
 
     url = "https://clocks.example/"
     started = time.perf_counter()
-    report = build_report("clocks.example", 1, [read_page(PAGE, url=url, status=200)])
+    async with PagePool(1) as pool:
+        report = build_report("clocks.example", 1, [await pool.read_page(PAGE, url=url, status=200)])
     seconds = time.perf_counter() - started
     return [
         ("title", report.title, "Example & Sons"),

@@ -42,6 +42,7 @@ ADVICE: dict[str, str] = {
     "not_html": "The home page is a file, not a web page, so there is nothing to read from it.",
     "too_many_redirects": "The site sends visitors round in a circle; its owner has to mend it.",
     "rate_limited": "The site asks for fewer requests. " + TRY_LATER,
+    "reader_unavailable": "This server cannot read any page now. Tell whoever runs it: its log says why.",
     "page_too_costly": "Its pages take too much memory or time to read, and are left alone.",
     "worker_lost": "Whoever worked on it vanished every time; this site may bring the reader down.",
     "internal_error": "The fault is on our side and was logged. Try again; if it stays, tell whoever runs this server.",

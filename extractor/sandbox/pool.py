@@ -23,6 +23,9 @@ READER = "extractor.page:read_page"
 #: All that a child gets of the environment: the rest has secrets, and a page might take the child over.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 START_SECONDS = 60.0
+#: So many pages lost one after the other call for a page that cannot be at fault.
+SUSPICIOUS_LOSSES = 3
+BLAMELESS_PAGE = b"<title>A page</title>"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,7 +43,7 @@ class PageLost(Exception):
 
 
 class SandboxUnavailable(RuntimeError):
-    """No child could be started. That is the machine's trouble, not the page's."""
+    """No child could be started, or none outlives any page. That is the machine's trouble, not the page's."""
 
 
 @dataclass(slots=True)
@@ -60,7 +63,7 @@ class PageReader(Protocol):
         """What the page says.
 
         Raises:
-            PageLost: it cost more than it may.
+            PageLost: it cost more than it may. SandboxUnavailable: no page can be read now.
         """
         ...
 
@@ -80,6 +83,7 @@ class PagePool:
         self._nursery: subprocess.Popen[bytes] | None = None
         self._control: socket.socket | None = None
         self.lost_pages = 0  #: pages over which a child was killed or died
+        self._losses_in_a_row = 0
         for _ in range(processes or os.cpu_count() or 1):
             self._idle.put_nowait(None)
 
@@ -106,8 +110,29 @@ class PagePool:
         """What the page says, read in a child.
 
         Raises:
-            PageLost: the page went over the limits. SandboxUnavailable: no child could be started.
+            PageLost: the page went over the limits.
+            SandboxUnavailable: no child could be started, or children die over whatever they are given.
         """
+        try:
+            facts = await self._read(body, url=url, status=status, headers=headers)
+        except PageLost:
+            self._losses_in_a_row += 1
+            if self._losses_in_a_row >= SUSPICIOUS_LOSSES:
+                await self._read_blameless_page()
+            raise
+        self._losses_in_a_row = 0
+        return facts
+
+    async def _read_blameless_page(self) -> None:
+        try:
+            await self._read(BLAMELESS_PAGE, url="https://example.com/", status=200)
+        except PageLost as error:
+            raise SandboxUnavailable("the processes that read pages die over every page") from error
+        self._losses_in_a_row = 0
+
+    async def _read(
+        self, body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str] | None = None
+    ) -> PageFacts:
         head = pack_head({"url": url, "status": status, "headers": dict(headers or {})}, len(body))
         child = await self._idle.get()
         keep: _Child | None = None
@@ -134,7 +159,10 @@ class PagePool:
             return (await _receive(child.reader))[1]
 
     async def _new_child(self) -> _Child:
-        ours, theirs = socket.socketpair()
+        try:
+            ours, theirs = socket.socketpair()
+        except OSError as error:
+            raise SandboxUnavailable("no descriptors are left for a process to read pages in") from error
         ours.setblocking(False)
         reader, writer = await asyncio.open_connection(sock=ours, limit=2 * MAX_JSON_BYTES)
         is_ready = False

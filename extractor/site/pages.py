@@ -16,7 +16,7 @@ from extractor.fetch import Reply
 from extractor.fetch.pace import REQUESTS_AT_ONCE
 from extractor.fetch.urls import checked_url
 from extractor.models import PageFacts
-from extractor.site.visit import Visit, is_html
+from extractor.site.visit import READER_UNAVAILABLE_CODE, Visit, is_html
 
 #: Requests that brought no page, after which the rest is left alone.
 MAX_FAILED_PAGES = 5
@@ -39,12 +39,17 @@ class Crawl:
         self._read = 1
         self._started = 0
         self._failed = 0
+        self._stopped_by: Transient | None = None  #: no page can be read here, this site's or another's
         self._guesses: list[URL] = []  #: usual places of a contact page, tried while no link leads to one
         self._guessed: set[URL] = set()
         self.sitemap_urls: list[str] = []
 
     async def run(self, sitemap_urls: Iterable[str]) -> None:
-        """Read the pages. A page that fails is noted and left; the scan's deadline ends the crawl, not the scan."""
+        """Read the pages. A page that fails is noted and left; the scan's deadline ends the crawl, not the scan.
+
+        Raises:
+            Transient: ``reader_unavailable``; what was read so far is no report of the site.
+        """
         self.sitemap_urls = list(dict.fromkeys(sitemap_urls))
         if self._max_pages <= 1:
             return
@@ -55,11 +60,13 @@ class Crawl:
         async with asyncio.TaskGroup() as group:
             for _ in range(min(REQUESTS_AT_ONCE, self._max_pages - 1)):
                 group.create_task(self._keep_reading())
+        if self._stopped_by is not None:
+            raise self._stopped_by
 
     async def _keep_reading(self) -> None:
         while self._read + self._started < self._max_pages and self._failed < MAX_FAILED_PAGES:
             url = self._next()
-            if url is None or self._visit.pace.remaining_seconds() <= 0:
+            if url is None or self._stopped_by is not None or self._visit.pace.remaining_seconds() <= 0:
                 return
             self._started += 1
             fraction = 0.2 + 0.75 * min(1.0, self._read / self._max_pages)
@@ -99,7 +106,9 @@ class Crawl:
             return False
         try:
             facts = await self._visit.read(reply)
-        except Transient:
+        except Transient as error:
+            if error.code == READER_UNAVAILABLE_CODE:
+                self._stopped_by = error
             self._visit.note(reply, None)
             return False
         if not self._visit.note(reply, facts):

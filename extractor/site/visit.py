@@ -17,13 +17,20 @@ from extractor.fetch.urls import BAD_REDIRECT, checked_url, origin_of
 from extractor.ladder import Ladder, Spending, as_page_of
 from extractor.models import PageFacts, PageRead, SiteReport
 from extractor.robots import RobotsRules, fetch_robots, product_token
-from extractor.sandbox import PageLost, PageReader
+from extractor.sandbox import PageLost, PageReader, SandboxUnavailable
 
 #: Bytes of a page that is no success: enough to tell a block page from a missing one.
 MAX_ERROR_BYTES = 256 * 1024
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml", ""})
 #: How files begin that servers send as text/html by mistake: PNG, JPEG, GIF, PDF, ZIP, gzip, WebP and others of RIFF.
 _FILE_MARKS = (b"\x89PNG", b"\xff\xd8\xff", b"GIF8", b"%PDF-", b"PK\x03\x04", b"\x1f\x8b", b"RIFF")
+#: Of no use to come back at once: somebody has to look at the machine.
+READER_RETRY_SECONDS = 60.0
+READER_UNAVAILABLE_CODE = "reader_unavailable"
+READER_UNAVAILABLE = (
+    "This machine cannot start the processes that read pages, or they die at once. Whoever runs it: look at the"
+    " worker's log and its limits of memory, processes and open files, and run `scrapersky doctor`."
+)
 ROBOTS_DISALLOWED = "The site's robots.txt does not allow this program to read it."
 
 Progress = Callable[[float, str], None]
@@ -167,6 +174,7 @@ class Visit:
 
         Raises:
             Transient: ``page_too_costly``; a loaded machine may be the reason, so another try may succeed.
+                ``reader_unavailable``; no page of any site can be read here now.
         """
         with self.pace.paused():
             try:
@@ -175,6 +183,10 @@ class Visit:
                 )
             except PageLost:
                 raise Transient("page_too_costly", "A page of the site costs too much to read.") from None
+            except SandboxUnavailable as error:
+                raise Transient(
+                    READER_UNAVAILABLE_CODE, READER_UNAVAILABLE, retry_after_seconds=READER_RETRY_SECONDS
+                ) from error
 
     def note(self, reply: Reply, facts: PageFacts | None) -> bool:
         """Put a page into the report: its line always, what it says only where it is a real page of the site.

@@ -139,6 +139,13 @@ async def test_a_server_that_does_not_run_is_named_and_what_needs_it_is_skipped(
     assert checks["extractor"].ok
 
 
+async def test_readers_that_cannot_be_started_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts with it
+
+    checks = await run_doctor(settings_for("postgresql://me@127.0.0.1:1/db"), only=["extractor"])
+    assert_broken(checks, "extractor", "limits of memory")
+
+
 async def test_a_database_that_does_not_exist_is_named(database: str) -> None:
     checks = await run_doctor(settings_for(make_conninfo(database, dbname="no_such_database")), only=["connect"])
     assert_broken(checks, "connect", "no_such_database", "create")

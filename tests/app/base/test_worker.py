@@ -98,6 +98,19 @@ async def test_the_result_stands_in_the_columns_and_whole_in_the_document(settin
     assert document["evidence"]
 
 
+async def test_a_machine_that_cannot_start_readers_says_so_and_loses_no_domain(
+    settings: Settings, database: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    submit(database, "plain-1-fixture.com")
+    monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts with it
+
+    await work_off(settings)
+
+    row = rows_of(database)["plain-1-fixture.com"]
+    assert (row["status"], row["error_code"], row["attempt"]) == ("pending", "reader_unavailable", 1)
+    assert "scrapersky doctor" in row["last_error"]
+
+
 async def test_a_site_that_asks_for_patience_is_tried_again_no_earlier_than_it_said(
     settings: Settings, database: str
 ) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -131,6 +132,36 @@ async def test_a_reader_that_cannot_be_started_is_no_empty_page() -> None:
     async with PagePool(1, LIMITS, reader="tests.support.sites.readers:missing") as pool:
         with pytest.raises(SandboxUnavailable):
             await read(pool, b"fine")
+
+
+async def test_children_that_die_over_every_page_are_the_machines_trouble_not_the_pages() -> None:
+    async with PagePool(1, LIMITS, reader="tests.support.sites.readers:die") as pool:
+        for _ in range(2):
+            with pytest.raises(PageLost):
+                await read(pool, b"fine")
+        with pytest.raises(SandboxUnavailable):
+            await read(pool, b"fine")
+
+
+async def test_many_costly_pages_in_a_row_stay_the_pages_trouble(pool: PagePool) -> None:
+    for _ in range(5):
+        with pytest.raises(PageLost):
+            await read(pool, b"crash")
+
+
+async def test_no_descriptors_for_a_child_is_the_machines_trouble(pool: PagePool) -> None:
+    limits = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_open_files(), limits[1]))
+    try:
+        with pytest.raises(SandboxUnavailable):
+            await read(pool, b"fine")
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, limits)
+
+
+def _open_files() -> int:
+    """The lowest limit of this process: a descriptor above it could not be opened."""
+    return next(number for number in range(3, 100_000) if not Path(f"/proc/self/fd/{number}").exists())
 
 
 async def test_a_child_knows_no_secrets(pool: PagePool, monkeypatch: pytest.MonkeyPatch) -> None:

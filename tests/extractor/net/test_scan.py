@@ -12,6 +12,8 @@ from typing import Any
 import pytest
 
 from extractor.errors import AddressError, ExtractError, Permanent, Transient
+from extractor.models import PageFacts
+from extractor.sandbox import SandboxUnavailable
 from extractor.site import Scanner
 from tests.extractor.net.conftest import HereReader, World, settings_for
 from tests.support.sites import catalogue, pages
@@ -94,6 +96,29 @@ async def test_every_kind_of_site_ends_as_it_should(world: World) -> None:
                 outcomes[domain] = (type(error), error.code)
 
     assert outcomes == OUTCOMES
+
+
+class BrokenAfter(HereReader):
+    """Reads so many pages, then no process can be started."""
+
+    def __init__(self, pages: int) -> None:
+        self.left = pages
+
+    async def read_page(self, body: bytes, **about: Any) -> PageFacts:
+        self.left -= 1
+        if self.left < 0:
+            raise SandboxUnavailable
+        return await super().read_page(body, **about)
+
+
+@pytest.mark.parametrize("pages", [0, 2])
+async def test_a_machine_that_cannot_read_pages_has_no_report_of_the_site(world: World, pages: int) -> None:
+    async with Scanner(settings_for(world.sites, world.folder), reader=BrokenAfter(pages)) as scanner:
+        with pytest.raises(Transient) as failure:
+            await scanner.scan("plain-1-fixture.com", max_pages=5)
+
+    assert failure.value.code == "reader_unavailable"
+    assert failure.value.retry_after_seconds
 
 
 async def test_retry_after_is_passed_on(world: World) -> None:

@@ -42,3 +42,9 @@ def read_page(body: bytes, *, url: str, status: int | None = None, headers: Mapp
         site_names=[Found(value=str(os.getpid()), how="pid")],
         languages=[Found(value=headers.get("language", ""), how="header")],
     )
+
+
+def die(_body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str]) -> PageFacts:
+    """What a damaged library does at every page."""
+    os.kill(os.getpid(), signal.SIGSEGV)
+    return PageFacts(url=url)
