@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Awaitable, Callable, Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from typing import Any
 
 from domain_queue.jobs import Handler, Job
@@ -52,25 +52,25 @@ class Execution:
         started = 0
         while self._ready:
             job = self._ready.popleft()
-            if await self._run(job):
+            try:
+                steps = self._begin(job)
+                waits_for = next(steps)
+            except StopIteration as end:
+                self._settle(job, end.value, None)
+            except (Exception, asyncio.CancelledError) as raised:
+                self._settle(job, None, raised)
+            else:
+                self._waits(job)
+                await self._finish(job, steps, waits_for)
                 return
             started += 1
             if started % BURST_JOBS == 0:
                 await asyncio.sleep(0)
         self._bursting = False
 
-    async def _run(self, job: Job) -> bool:
-        """Run one handler to its end; whether this task became its own on the way."""
-        result: Result | None = None
-        error: BaseException | None = None
-        try:
-            if job.verdict is not None:  # stopped before it began
-                raise asyncio.CancelledError(job.verdict)
-            result = await _Eager(self._handler(job), job, self._waits)
-        except (Exception, asyncio.CancelledError) as raised:
-            error = raised
-        self._settle(job, result, error)
-        return job.task is not None
+    def _begin(self, job: Job) -> Generator[Any, Any, Result | None]:
+        """The handler's steps. A job that was stopped before it began has none."""
+        return self._handler(job).__await__() if job.verdict is None else _stopped(job.verdict)
 
     def _waits(self, job: Job) -> None:
         """The handler waits for the first time: this task is its own from now on, and another burst takes the rest."""
@@ -79,24 +79,32 @@ class Execution:
         if self._ready:
             self._spawn()
 
+    async def _finish(self, job: Job, steps: Generator[Any, Any, Result | None], waits_for: Any) -> None:
+        result: Result | None = None
+        error: BaseException | None = None
+        try:
+            result = await _Rest(steps, waits_for)
+        except (Exception, asyncio.CancelledError) as raised:
+            error = raised
+        self._settle(job, result, error)
 
-class _Eager:
-    """Awaits like the awaitable it is given, and tells when that waits for the first time."""
 
-    __slots__ = ("_awaitable", "_job", "_waits")
+def _stopped(verdict: str) -> Generator[Any, Any, Result | None]:
+    raise asyncio.CancelledError(verdict)
+    yield  # what makes it a generator
 
-    def __init__(self, awaitable: Awaitable[Result | None], job: Job, waits: Callable[[Job], None]) -> None:
-        self._awaitable = awaitable
-        self._job = job
-        self._waits = waits
+
+class _Rest:
+    """Awaits what an awaitable still has to do that has waited once already, for ``waits_for``."""
+
+    __slots__ = ("_steps", "_waits_for")
+
+    def __init__(self, steps: Generator[Any, Any, Result | None], waits_for: Any) -> None:
+        self._steps = steps
+        self._waits_for = waits_for
 
     def __await__(self) -> Generator[Any, Any, Result | None]:
-        steps = self._awaitable.__await__()
-        try:
-            waits_for = next(steps)
-        except StopIteration as end:
-            return end.value  # type: ignore[no-any-return]  # the handler's own result
-        self._waits(self._job)
+        steps, waits_for = self._steps, self._waits_for
         while True:
             try:
                 answer = yield waits_for

@@ -19,6 +19,8 @@ import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
+from domain_queue import arrays
+
 Conn = AsyncConnection[tuple[Any, ...]]
 Params = Mapping[str, object]
 
@@ -71,7 +73,9 @@ async def connect(conninfo: str, *, seconds: float, prepare: bool) -> Conn:
         TimeoutError: nothing was heard in time.
     """
     async with asyncio.timeout(seconds):
-        return await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=5 if prepare else None)
+        conn = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=5 if prepare else None)
+    arrays.register(conn)
+    return conn
 
 
 class Link:

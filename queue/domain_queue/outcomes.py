@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 from uuid import UUID
 
+from domain_queue.arrays import int8_array, uuid_array
 from domain_queue.links import Link
 from domain_queue.models import Claim, Result
 
@@ -280,7 +281,10 @@ def one_line(message: str) -> str:
 
 
 def _keys(claims: Sequence[Claim]) -> dict[str, object]:
-    return {"ids": [claim.id for claim in claims], "tokens": [claim.claim_token for claim in claims]}
+    return {
+        "ids": uuid_array([claim.id for claim in claims]),
+        "tokens": int8_array([claim.claim_token for claim in claims]),
+    }
 
 
 async def complete(link: Link, rows: Sequence[Completed], *, watched: Sequence[str] = ()) -> set[int]:
