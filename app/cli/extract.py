@@ -83,7 +83,7 @@ def _domain_of(host: str) -> str:
 
 
 async def _scan(settings: Settings, domain: str, max_pages: int) -> SiteReport:
-    from app.worker.configuration import fetch_settings
+    from app.fetching import fetch_settings
     from extractor.errors import ExtractError
     from extractor.site import Scanner
 

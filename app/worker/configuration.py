@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import os
 import socket
-from importlib.metadata import version
 
 from app.dsn import parse_dsn
+from app.fetching import program_version
 from app.settings import Settings
 from domain_queue import WorkerConfig
-from extractor.fetch import FetchSettings
-from extractor.fetch.settings import LadderSettings
-
-PACKAGE = "scrapersky"
 
 #: Fields of the result document, besides the columns, whose changes from scan to scan are kept.
 WATCHED_METADATA = (
@@ -25,11 +21,6 @@ WATCHED_METADATA = (
     "technologies",
     "copyright_year",
 )
-
-
-def program_version() -> str:
-    """The version of the installed package."""
-    return version(PACKAGE)
 
 
 def worker_config(settings: Settings, *, concurrency: int | None = None, drain: bool = False) -> WorkerConfig:
@@ -55,24 +46,4 @@ def worker_config(settings: Settings, *, concurrency: int | None = None, drain: 
         prepared_statements=dsn.prepared_statements,
         watched_metadata=WATCHED_METADATA,
         drain=drain,
-    )
-
-
-def fetch_settings(settings: Settings) -> FetchSettings:
-    """What the extractor is told."""
-    key = settings.scraper_api_key
-    return FetchSettings(
-        user_agent=settings.fetch_user_agent or f"Mozilla/5.0 (compatible; {PACKAGE}/{program_version()})",
-        timeout_seconds=settings.fetch_timeout_seconds,
-        max_bytes=settings.fetch_max_bytes,
-        respect_robots=settings.fetch_respect_robots,
-        allow_networks=settings.fetch_allow_networks,
-        hosts_file=settings.fetch_hosts_file,
-        ladder=LadderSettings(
-            key=key.get_secret_value() if key is not None else None,
-            url=settings.scraper_api_url,
-            max_tier=settings.scraper_api_max_tier,
-            max_credits_per_scan=settings.scraper_api_max_credits_per_scan,
-            max_credits_per_day=settings.scraper_api_max_credits_per_day,
-        ),
     )

@@ -9,10 +9,11 @@ import signal
 import structlog
 
 from app.database import Database
+from app.fetching import fetch_settings
 from app.metrics import WorkerMetrics, served
 from app.metrics.spans import traced
 from app.settings import Settings
-from app.worker.configuration import fetch_settings, worker_config
+from app.worker.configuration import worker_config
 from app.worker.credits import DailyCredits
 from app.worker.handler import scan_handler
 from domain_queue import Worker, WorkerStats

@@ -14,9 +14,10 @@ from psycopg.rows import dict_row
 from pydantic import SecretStr
 
 from app.database import Database
+from app.fetching import fetch_settings, program_version
 from app.settings import DEFAULT_TENANT_ID, Settings
 from app.worker import run_worker
-from app.worker.configuration import fetch_settings, program_version, worker_config
+from app.worker.configuration import worker_config
 from app.worker.credits import DailyCredits
 from tests.support.sites.server import Answer, Fixture, Request, Running, SiteServer, running_sites
 
