@@ -13,7 +13,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 
 from extractor.address import registrable_domain
 from extractor.page.markup import Markup
-from extractor.page.text import clean_line, clean_url
+from extractor.page.text import clean_line, clean_url, lower_text
 
 MAX_META = 500
 MAX_ANCHORS = 3_000
@@ -36,10 +36,6 @@ def host_of(url: str) -> str:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:
         return ""
-
-
-def _lower(letter: str) -> str:
-    return letter.lower() if len(letter.lower()) == 1 else letter
 
 
 @dataclass(slots=True)
@@ -77,9 +73,7 @@ class Document:
     @cached_property
     def lower_text(self) -> str:
         """The visible text in lower case, character for character beside ``text``."""
-        lowered = self.text.lower()
-        # Few letters have a longer small form; positions must stay comparable.
-        return lowered if len(lowered) == len(self.text) else "".join(_lower(letter) for letter in self.text)
+        return lower_text(self.text)
 
     @cached_property
     def host(self) -> str:

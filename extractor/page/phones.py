@@ -17,7 +17,7 @@ from extractor.models import Found
 from extractor.page.document import Document
 from extractor.page.regions import likely_regions, region_of_country
 from extractor.page.structured import Node, text_of, texts_of
-from extractor.page.text import remove_invisible
+from extractor.page.text import lower_text, remove_invisible
 
 MAX_PHONES = 40
 MAX_CANDIDATES = 300
@@ -36,17 +36,16 @@ _WHATSAPP = re.compile(
     r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:[^#]{0,200}&)?phone=)\+?(\d{8,15})(?!\d)", re.IGNORECASE
 )
 
+#: The labels are looked for in lower case: without regard to case, a search takes several times as long.
 _PHONE_LABEL = re.compile(
     r"(?<![^\W\d_])(?:tel(?:e(?:fon(?:nummer|o|u|i|it)?|phone|foon(?:nummer)?|foni?|f))?|tél(?:éphone)?|tlf|tfn|phone|ph|fon|fone|fono|call|mobil\w{0,4}|mob"
     r"|handy|cell(?:ulare|ulaire|ulari)?|celular|móvil|movil|telemóvel|gsm|hotline|whatsapp|rufnummer|ruf|fixe|portable|puhelin|puh|komórka|kom|telefono|teléfono"
     r"|telefone|τηλ\w{0,6}|тел\w{0,6}|電話|电话|電話番号|전화|טלפון|هاتف|contact|kontakt|dial|sms|zentrale|durchwahl|office|direct|appel\w{0,3}|llam\w{1,5}"
-    r"|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![^\W\d_])|☎|📞|📱|✆|🕿",
-    re.IGNORECASE,
+    r"|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![^\W\d_])|☎|📞|📱|✆|🕿"
 )
 _SHORT_PHONE_LABEL = re.compile(r"(?:^|[\s|(])[TtMmPp]\s?[.:|]?\s*$|(?:^|\s)(?:[TMP])\s")
 _FAX_LABEL = re.compile(
-    r"(?<![a-z])(?:tele)?fax(?![a-z])|télécopie|faks|факс|φαξ|传真|傳真|ファックス|팩스|(?:^|[\s|(])F\s?[.:]\s*$|📠|🖷",
-    re.IGNORECASE,
+    r"(?<![a-z])(?:tele)?fax(?![a-z])|télécopie|faks|факс|φαξ|传真|傳真|ファックス|팩스|(?:^|[\s|(])f\s?[.:]\s*$|📠|🖷"
 )
 #: Words whose numbers are no telephone numbers.
 _OTHER_LABEL = re.compile(
@@ -56,8 +55,7 @@ _OTHER_LABEL = re.compile(
     r"|company\s(?:no|number|registration)|registered\s(?:in|number|no|company)|registration\s(?:no|number)|reg\.?\s?n[or]|charity\s(?:no|number)\w*|licen[cs]e(?:\s(?:no|number))?|lic"
     r"|npi|ndc|isbn|issn|ean|gtin|upc|sku|asin|artikel\w*|art\.?-?nr|order\s?(?:no|number|id)|bestell\w*|ref(?:erence)?|invoice|rechnungs\w*|kunden-?n\w*|case|ticket|tracking|serial|model|part\s?n\w*"
     r"|lat(?:itude)?|l(?:ng|ong?|ongitude)|gps|coordinates|koordinaten|postfach|p\.?o\.?\s?box|bp|cp|plz|zip|version|build|id|aktenzeichen|az|betriebsnummer|lanr|bsnr|ik|dea|nmls|dre|mls|crd|finra|dot|mc)"
-    r"\s{0,2}(?:[.:#]|nr|no|n°|nº|number|nummer|-|\s)?[\s.:#°º-]{0,4}(?:[A-Z]{0,3}\s?-?)$",
-    re.IGNORECASE,
+    r"\s{0,2}(?:[.:#]|nr|no|n°|nº|number|nummer|-|\s)?[\s.:#°º-]{0,4}(?:[a-z]{0,3}\s?-?)$"
 )
 _DATE = re.compile(
     r"(?:19|20)\d\d\s?[-–./]\s?(?:0?[1-9]|1[0-2])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])(?!\d)|(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:(?:19|20)\d\d|\d\d(?!\d))"
@@ -197,7 +195,10 @@ def _may_be_unlabelled(number: str) -> bool:
 def _runs(text: str) -> Iterator[tuple[int, str]]:
     """Where a number begins, and its text: within one line, with nothing behind it that makes it something else."""
     for run in _RUN.finditer(text):
-        for start, line in _pieces(run.start(), run[0]):
+        begun, written = run.start(), run[0]
+        if not _NUMBER.search(written):
+            continue
+        for start, line in _pieces(begun, written) if _BETWEEN.search(written) else ((begun, written),):
             position = 0
             while match := _NUMBER.search(line, position):
                 position = match.end()
@@ -226,7 +227,10 @@ def _pieces(start: int, run: str) -> Iterator[tuple[int, str]]:
 
 
 def _digits(text: str) -> int:
-    return sum(character.isdigit() for character in text)
+    return len(_NO_DIGIT.sub("", text))
+
+
+_NO_DIGIT = re.compile(r"\D+")
 
 
 def _words_as_numbers(text: str) -> Iterator[Candidate]:
@@ -239,16 +243,18 @@ def _words_as_numbers(text: str) -> Iterator[Candidate]:
 
 
 def _candidate(number: str, before: str, label: str) -> Candidate | None:
-    if _TIME_RANGE.match(number.strip()) or (before and _OTHER_LABEL.search(before)):
+    if _TIME_RANGE.match(number.strip()) or (before and _OTHER_LABEL.search(lower_text(before))):
         return None
-    fax, phone = _last(_FAX_LABEL, label), _last(_PHONE_LABEL, label)
+    lowered = lower_text(label)
+    fax, phone = _last(_FAX_LABEL, lowered), _last(_PHONE_LABEL, lowered)
     if phone < 0 and _SHORT_PHONE_LABEL.search(label[-4:]):
         phone = len(label)
     # "Tel/Fax: 123": both words side by side name one number.
-    is_fax = fax > phone and not (
-        phone >= 0 and fax - phone < 14 and re.search(r"[/&+]|\bund\b|\band\b|\by\b|\be\b|\bet\b", label[phone:fax])
-    )
+    is_fax = fax > phone and not (phone >= 0 and fax - phone < 14 and _SIDE_BY_SIDE.search(label[phone:fax]))
     return Candidate(text=number.strip(), before=before, labelled=phone >= 0 or fax >= 0, fax=is_fax)
+
+
+_SIDE_BY_SIDE = re.compile(r"[/&+]|\bund\b|\band\b|\by\b|\be\b|\bet\b")
 
 
 def _last(pattern: re.Pattern[str], text: str) -> int:

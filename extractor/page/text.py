@@ -40,6 +40,17 @@ def remove_invisible(text: str) -> str:
     return text if text.isascii() else _INVISIBLE.sub("", text)
 
 
+def lower_text(text: str) -> str:
+    """The text in lower case, character for character beside ``text``."""
+    lowered = text.lower()
+    # Few letters have a longer small form; positions must stay comparable.
+    return lowered if len(lowered) == len(text) else "".join(_lower(letter) for letter in text)
+
+
+def _lower(letter: str) -> str:
+    return letter.lower() if len(letter.lower()) == 1 else letter
+
+
 def replace_forbidden(text: str) -> str:
     """The text with every character that must not be stored replaced by a blank; length kept."""
     return _FORBIDDEN.sub(" ", text)
