@@ -15,10 +15,11 @@ from prometheus_client import CollectorRegistry
 from app.api import errors
 from app.api.errors import COMMON_ERRORS
 from app.api.hub import Hub
+from app.api.images import SiteImages
 from app.api.limits import QueueAllowance, RateLimiter
 from app.api.metrics import QueueGauges
 from app.api.middleware import BodyLimit, Measures, RequestLog, SecurityHeaders
-from app.api.routes import batches, domains, operations, scans
+from app.api.routes import batches, domains, images, operations, scans
 from app.api.schemas import BATCHES, DOMAINS, SCANS
 from app.api.services import Services
 from app.api.webhooks import WebhookSender
@@ -72,6 +73,7 @@ def _add_routes(app: FastAPI) -> None:
     app.include_router(batches.router, prefix=BATCHES, responses=COMMON_ERRORS)
     app.include_router(scans.router, prefix=BATCHES, include_in_schema=False)
     app.include_router(domains.router, prefix=DOMAINS, responses=COMMON_ERRORS)
+    app.include_router(images.router, prefix=DOMAINS, responses=COMMON_ERRORS)
     app.include_router(operations.router)
     install_pages(app)
 
@@ -87,6 +89,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         database = await stack.enter_async_context(Database(settings, name="scrapersky web"))
         hub = Hub(database)
         sender = await stack.enter_async_context(WebhookSender(settings, database))
+        images = await stack.enter_async_context(SiteImages(settings))
 
         def wake() -> None:
             hub.wake()
@@ -105,6 +108,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
             listener=listener,
             rate_limiter=RateLimiter(settings.api_requests_per_minute),
             allowance=QueueAllowance(settings.api_max_queued_domains),
+            images=images,
         )
         yield
 

@@ -29,11 +29,14 @@ SECURITY_HEADERS = {
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
 }
-ENCODED_HEADERS = [(name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()]
+ADDED_HEADERS = [
+    *((name.encode(), value.encode()) for name, value in SECURITY_HEADERS.items()),
+    (b"cache-control", b"no-store"),
+]
 
 
 class SecurityHeaders:
-    """Adds the headers to every response; what is not static is not to be stored."""
+    """Adds the headers that a response has not set itself; what is not static is not to be stored."""
 
     def __init__(self, app: ASGIApp) -> None:
         self._app = app
@@ -45,9 +48,9 @@ class SecurityHeaders:
 
         async def send_with_headers(message: Message) -> None:
             if message["type"] == "http.response.start":
-                headers = [*message.get("headers", []), *ENCODED_HEADERS]
-                if not any(name.lower() == b"cache-control" for name, _ in headers):
-                    headers.append((b"cache-control", b"no-store"))
+                headers = list(message.get("headers", []))
+                own = {name.lower() for name, _ in headers}
+                headers += [(name, value) for name, value in ADDED_HEADERS if name not in own]
                 message = {**message, "headers": headers}
             await send(message)
 

@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from app.api.hub import Hub
+from app.api.images import SiteImages
 from app.api.limits import QueueAllowance, RateLimiter
 from app.database import Database
 from app.settings import Settings
@@ -25,6 +26,7 @@ class Services:
     listener: Listener
     rate_limiter: RateLimiter
     allowance: QueueAllowance
+    images: SiteImages
 
 
 def get_services(request: Request) -> Services:

@@ -86,12 +86,12 @@ class SiteServer:
         self._stack = contextlib.AsyncExitStack()
 
     async def __aenter__(self) -> SiteServer:
-        http = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024)
+        http = await asyncio.start_server(self.accept, "127.0.0.1", 0, backlog=1024)
         self.http_port = http.sockets[0].getsockname()[1]
         front = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._authority.issue_cert("any-fixture.com").configure_cert(front)
         front.sni_callback = self._choose_certificate
-        https = await asyncio.start_server(self._accept, "127.0.0.1", 0, backlog=1024, ssl=front)
+        https = await asyncio.start_server(self.accept, "127.0.0.1", 0, backlog=1024, ssl=front)
         self.https_port = https.sockets[0].getsockname()[1]
         self._servers = [http, https]
         return self
@@ -147,7 +147,8 @@ class SiteServer:
             self._contexts[name] = context
         socket.context = self._contexts[name]
 
-    async def _accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    async def accept(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        """Serve one connection; for further listeners of a test's own."""
         task = asyncio.current_task()
         if task is not None:
             self._tasks.add(task)
