@@ -60,6 +60,7 @@ SELECT_JOBS = """
         d.id, d.domain, d.status::text, d.priority, d.available_at, d.rescan_every, d.attempt, d.max_attempts,
         d.crash_count, d.worker_id, d.claimed_at, d.progress, d.step, d.errors, d.error_code,
         d.last_error, d.domain_metadata -> 'pages' AS pages, d.domain_metadata ->> 'fetch_tier' AS fetch_tier,
+        d.domain_metadata ->> 'fetch_credits' AS fetch_credits,
         (d.domain_metadata ->> 'scanned_at')::timestamptz AS scanned_at, d.batch_id, d.submitted_by, d.submitted_at,
         d.created_at, d.started_at, d.completed_at, t.name AS tenant, now() AS now
     FROM chosen
@@ -243,7 +244,7 @@ def _ended(reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str
     if row["status"] == "completed":
         events += _pages(row)
     detail = {
-        "completed": f"after {row['attempt']} attempts" if row["attempt"] > 1 else "",
+        "completed": _completed(row),
         "error": f"{row['error_code']}: {row['last_error']}",
     }.get(row["status"], "")
     events.append(
@@ -256,6 +257,17 @@ def _ended(reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str
         )
     )
     return events
+
+
+def _completed(row: dict[str, Any]) -> str:
+    """What it took besides the pages."""
+    parts = [
+        f"after {row['attempt']} attempts" if row["attempt"] > 1 else "",
+        f"credits of the fetching service spent: {row['fetch_credits']}"
+        if row["fetch_credits"] not in (None, "0")
+        else "",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 def _pages(row: dict[str, Any]) -> list[Event]:

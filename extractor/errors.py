@@ -19,6 +19,7 @@ class ExtractError(Exception):
         super().__init__(f"{code}: {message}")
         self.code = code
         self.message = message
+        self.credits_spent = 0  #: what the paid service charged before the scan failed
 
 
 class AddressError(ExtractError):

@@ -108,6 +108,7 @@ class SiteReport(Document):
     scanned_at: datetime | None = None
     duration_ms: int | None = None
     fetch_tier: Literal["direct", "standard", "render", "premium", "ultra_premium"] | None = None
+    fetch_credits: int = Field(default=0, ge=0, description="What the paid service charged for this scan.")
 
     title: str | None = None
     description: str | None = None

@@ -72,6 +72,8 @@ def report_rows(document: Document) -> Iterator[tuple[str, str, str]]:
     pages = document.get("pages") or []
     if pages:
         yield "Pages read", str(sum(page.get("status") == 200 for page in pages)), ""
+    if document.get("fetch_credits"):
+        yield "Credits spent", str(document["fetch_credits"]), ""
 
 
 def _platform_rows(document: Document) -> Iterator[tuple[str, str, str]]:

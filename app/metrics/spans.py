@@ -174,6 +174,7 @@ def _measures(result: Result | None) -> dict[str, Any]:
         "pages": len(pages),
         "bytes": sum(page.get("bytes") or 0 for page in pages),
         "fetch_tier": metadata.get("fetch_tier") or "direct",
+        "fetch_credits": metadata.get("fetch_credits") or 0,
     }
 
 

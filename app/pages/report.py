@@ -125,6 +125,7 @@ def _who(reader: _Reader) -> Section:
         reader.one("Copyright year", "copyright_year"),
         reader.one("Address of the site", "final_url", kind="url"),
         reader.one("Logo", "logo_url", kind="url"),
+        reader.one("Icon", "favicon_url", kind="url"),
     ]
     return _section("who", "Who they are", entries, "The pages say nothing about who is behind them.")
 
@@ -206,6 +207,7 @@ def _facts(metadata: Mapping[str, Any]) -> list[tuple[str, str]]:
         ("Cookie notice", _yes(metadata.get("has_cookie_notice"))),
         ("Privacy policy", _yes(metadata.get("has_privacy_policy"))),
         ("Fetched", metadata.get("fetch_tier")),
+        ("Credits spent", metadata.get("fetch_credits")),
         ("Time taken", f"{metadata['duration_ms'] / 1000:.1f} s" if _is_number(metadata.get("duration_ms")) else None),
     ]
     return [(label, str(text)) for label, text in pairs if text]

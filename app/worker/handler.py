@@ -39,14 +39,21 @@ def scan_handler(scanner: Scanner, database: Database, *, per_address: int) -> H
             )
         except Transient as error:
             after = None if error.retry_after_seconds is None else timedelta(seconds=error.retry_after_seconds)
-            raise Retry(error.code, error.message, after=after) from error
+            raise Retry(error.code, with_credits(error.message, error.credits_spent), after=after) from error
         except (Permanent, AddressError) as error:
-            raise Fail(error.code, error.message) from error
-        if scan.report.blocked is not None and claim.has_result:
-            raise Fail("blocked", f"The site refused the scan ({scan.report.blocked}); the earlier result is kept.")
+            raise Fail(error.code, with_credits(error.message, error.credits_spent)) from error
+        report = scan.report
+        if report.blocked is not None and claim.has_result:
+            message = f"The site refused the scan ({report.blocked}); the earlier result is kept."
+            raise Fail("blocked", with_credits(message, report.fetch_credits))
         return as_result(scan.report, scan.validators)
 
     return handle
+
+
+def with_credits(message: str, spent: int) -> str:
+    """The message, and what the paid fetching service charged: a scan that failed has no other place to say it."""
+    return f"{message} Credits of the fetching service spent: {spent}." if spent else message
 
 
 def canonical_domain(claim: Claim) -> str:

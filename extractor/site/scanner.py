@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Self
 
 from extractor.address import normalise_domain
+from extractor.errors import ExtractError
 from extractor.fetch import AddressSlot, Fetcher, FetchSettings, Pace, Reply
 from extractor.ladder import CreditBudget, Ladder, as_page_of
 from extractor.models import HttpFacts, PageFacts, SiteReport
@@ -87,6 +88,9 @@ class Scanner:
             if scan is None:
                 changed = home if home is not None and home.status != 304 else None
                 scan = await _read_site(visit, changed or await fetch_home(visit, domain), domain, max_pages)
+        except ExtractError as error:
+            error.credits_spent = visit.spending.credits
+            raise
         finally:
             await pace.finish()
         scan.report.duration_ms = int((time.monotonic() - started) * 1000)
@@ -117,7 +121,7 @@ async def _read_site(visit: Visit, home: Reply, domain: str, max_pages: int) -> 
     report.robots = rules.facts(first.url)
     report.sitemap_urls = sitemap_urls
     report.blocked = blocked
-    return Scan(report, visit.validators, visit.spending.credits)
+    return Scan(report, visit.validators)
 
 
 async def _climb(visit: Visit, home: Reply) -> tuple[Reply, PageFacts] | None:
@@ -142,6 +146,7 @@ def _add_fetch_facts(report: SiteReport, visit: Visit, home: Reply, *, answered:
     report.pages = visit.pages
     report.scanned_at = datetime.now(UTC)
     report.fetch_tier = visit.spending.tier or "direct"
+    report.fetch_credits = visit.spending.credits
     report.http = http_facts(answered)
     report.tls = answered.tls
 

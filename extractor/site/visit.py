@@ -51,7 +51,6 @@ class Scan:
 
     report: SiteReport
     validators: Validators = field(default_factory=dict)
-    credits_spent: int = 0  #: of the paid service, as it charged them
     is_unchanged: bool = False  #: every page answered 304; the report is the previous one, confirmed
 
 

@@ -75,7 +75,7 @@ async def test_a_protected_site_is_climbed_tier_by_tier_until_it_opens(world: Wo
     assert scan.report.fetch_tier == "premium"
     assert scan.report.title == "Behind the wall /"
     assert scan.report.blocked is None
-    assert scan.credits_spent == world.purse.spent == world.service.charged == 10
+    assert scan.report.fetch_credits == world.purse.spent == world.service.charged == 10
 
 
 async def test_further_pages_come_by_the_tier_that_got_through(world: World) -> None:
@@ -86,7 +86,7 @@ async def test_further_pages_come_by_the_tier_that_got_through(world: World) -> 
     assert [page.url for page in scan.report.pages] == [
         f"http://{PROTECTED}/{path}" for path in ("", "contact", "about")
     ]
-    assert scan.credits_spent == world.purse.spent == 3
+    assert scan.report.fetch_credits == world.purse.spent == 3
 
 
 async def test_an_open_site_never_costs_a_credit(world: World) -> None:
@@ -94,7 +94,7 @@ async def test_an_open_site_never_costs_a_credit(world: World) -> None:
 
     assert world.service.asked == []
     assert scan.report.fetch_tier == "direct"
-    assert scan.credits_spent == 0
+    assert scan.report.fetch_credits == 0
 
 
 @pytest.mark.parametrize(
@@ -123,14 +123,14 @@ async def test_it_climbs_no_higher_than_allowed(world: World) -> None:
     assert world.service.tiers() == ["standard", "render"]
     assert scan.report.blocked == "cloudflare"
     assert scan.report.fetch_tier == "direct"
-    assert scan.credits_spent == 0, "failed requests are not charged"
+    assert scan.report.fetch_credits == 0, "failed requests are not charged"
 
 
 async def test_the_scans_budget_is_never_exceeded(world: World) -> None:
     scan = await world.scan(max_credits_per_scan=9)
 
     assert world.service.tiers() == ["standard"], "render costs 10"
-    assert scan.credits_spent == 0
+    assert scan.report.fetch_credits == 0
     assert all(int(query["max_cost"]) <= 9 for query in world.service.asked)
 
 
@@ -154,13 +154,13 @@ async def test_the_charge_is_the_one_the_service_states(world: World) -> None:
     world.service.opens_at, world.service.price_factor = "standard", 5
     scan = await world.scan()
 
-    assert scan.credits_spent == world.purse.spent == 5
+    assert scan.report.fetch_credits == world.purse.spent == 5
 
 
 async def test_an_unstated_charge_counts_at_the_usual_price(world: World) -> None:
     world.service.opens_at, world.service.says_cost = "standard", False
 
-    assert (await world.scan()).credits_spent == 1
+    assert (await world.scan()).report.fetch_credits == 1
 
 
 async def test_a_page_that_costs_too_much_ends_the_climb(world: World) -> None:
@@ -197,7 +197,7 @@ async def test_a_missing_page_behind_the_wall_is_charged_and_final(world: World)
 
     assert failure.value.code == "not_found"
     assert world.service.tiers() == ["standard"]
-    assert world.purse.spent == 1
+    assert world.purse.spent == failure.value.credits_spent == 1
 
 
 async def test_a_busy_service_is_tried_again_later(world: World) -> None:
