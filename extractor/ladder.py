@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Literal, Protocol
 
 from yarl import URL
@@ -32,15 +33,23 @@ PAUSE_SECONDS = 600.0
 MAX_ANSWER_BYTES = 64 * 1024
 
 
+@dataclass(frozen=True, slots=True)
+class Reservation:
+    """Credits taken from one day's budget for one request; what it is charged counts for that day."""
+
+    amount: int
+    day: date
+
+
 class CreditBudget(Protocol):
     """Credits spent per day, counted for all processes together."""
 
-    async def reserve(self, amount: int, *, limit: int) -> bool:
-        """Take ``amount`` credits from today's ``limit``; False, and nothing taken, where they are not left."""
+    async def reserve(self, amount: int, *, limit: int) -> Reservation | None:
+        """Take ``amount`` credits from today's ``limit``; None, and nothing taken, where they are not left."""
         ...
 
-    async def settle(self, *, reserved: int, spent: int) -> None:
-        """Replace a reservation by what was charged."""
+    async def settle(self, reservation: Reservation, *, spent: int) -> None:
+        """Replace a reservation by what was charged, on the day that it was made, whatever day it is now."""
         ...
 
 
@@ -105,13 +114,13 @@ class Ladder:
         yield from names[first : last + 1]
 
     async def _ask(self, url: URL, tier: PaidTier, spending: Spending, *, max_bytes: int) -> Reply | None:
-        max_cost = await self._reserve(tier, spending)
-        if max_cost is None or self._budget is None:
+        reservation = await self._reserve(tier, spending)
+        if reservation is None or self._budget is None:
             spending.is_over = True
             return None
         spent = 0
         try:
-            reply = await self._request(url, tier, max_cost, max_bytes)
+            reply = await self._request(url, tier, reservation.amount, max_bytes)
             spent = _charge(reply, tier)
         except ExtractError:
             # No answer in time: whether it was charged is unknown, so it counts.
@@ -119,18 +128,19 @@ class Ladder:
             return None
         finally:
             spending.credits += spent
-            await self._budget.settle(reserved=max_cost, spent=spent)
+            await self._budget.settle(reservation, spent=spent)
         return self._judge(reply, spending)
 
-    async def _reserve(self, tier: PaidTier, spending: Spending) -> int | None:
+    async def _reserve(self, tier: PaidTier, spending: Spending) -> Reservation | None:
         """The most this request may cost, taken from the day's budget; None where scan or day cannot pay for it."""
         usual = TIERS[tier][1]
         left = self._settings.max_credits_per_scan - spending.credits
         if left < usual or self._budget is None:
             return None
         for amount in dict.fromkeys((left, usual)):
-            if await self._budget.reserve(amount, limit=self._settings.max_credits_per_day):
-                return amount
+            reservation = await self._budget.reserve(amount, limit=self._settings.max_credits_per_day)
+            if reservation is not None:
+                return reservation
         return None
 
     async def _request(self, url: URL, tier: PaidTier, max_cost: int, max_bytes: int) -> Reply:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from app.database import Database
+from extractor.ladder import Reservation
 
 # The condition is checked on the locked row, so that two workers cannot both take the last credits.
 RESERVE = """
@@ -13,13 +14,13 @@ RESERVE = """
     SET spent    = credits.spent + excluded.spent,
         requests = credits.requests + 1
     WHERE credits.spent + excluded.spent <= %(limit)s
-    RETURNING spent
+    RETURNING day
 """
 
 SETTLE = """
     UPDATE fetch_credits
     SET spent = greatest(0, spent - %(reserved)s + %(spent)s)
-    WHERE day = (now() AT TIME ZONE 'UTC')::date
+    WHERE day = %(day)s
 """
 
 
@@ -29,13 +30,14 @@ class DailyCredits:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def reserve(self, amount: int, *, limit: int) -> bool:
-        """Take ``amount`` from today's ``limit``; False, and nothing taken, where they are not left."""
+    async def reserve(self, amount: int, *, limit: int) -> Reservation | None:
+        """Take ``amount`` from today's ``limit``; None, and nothing taken, where they are not left."""
         async with self._database.system() as conn:
             cur = await conn.execute(RESERVE, {"amount": amount, "limit": limit})
-            return await cur.fetchone() is not None
+            row = await cur.fetchone()
+            return None if row is None else Reservation(amount, row[0])
 
-    async def settle(self, *, reserved: int, spent: int) -> None:
-        """Replace a reservation by what was charged."""
+    async def settle(self, reservation: Reservation, *, spent: int) -> None:
+        """Replace a reservation by what was charged, on the day that it was made: midnight may have passed since."""
         async with self._database.system() as conn:
-            await conn.execute(SETTLE, {"reserved": reserved, "spent": spent})
+            await conn.execute(SETTLE, {"reserved": reservation.amount, "spent": spent, "day": reservation.day})

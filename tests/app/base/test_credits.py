@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from dataclasses import replace
+from datetime import timedelta
 from typing import Any
 
 import psycopg
@@ -16,6 +18,7 @@ from app.pages.report import describe
 from app.settings import DEFAULT_TENANT_ID, Settings
 from app.trace import trace_jobs
 from app.worker import run_worker
+from app.worker.credits import DailyCredits
 from tests.support.sites.catalogue import start_catalogue
 from tests.support.sites.scraper_service import KEY, ScraperService
 from tests.support.sites.server import Fixture, Running, SiteServer, running_sites
@@ -85,3 +88,44 @@ async def test_what_a_scan_cost_is_told_by_its_result_its_trace_and_its_error(
     async with Database(settings_of(database), name="test") as db, db.system() as connection:
         [trace] = await trace_jobs(connection, str(rows[PROTECTED]["id"]))
     assert "credits of the fetching service spent: 3" in trace.events[-1].detail
+
+
+async def test_the_days_credits_cannot_be_overdrawn_by_many_workers_at_once(database: str) -> None:
+    async with Database(settings_of(database), name="test") as db:
+        budget = DailyCredits(db)
+        taken = await asyncio.gather(*(budget.reserve(10, limit=55) for _ in range(20)))
+
+    assert sum(one is not None for one in taken) == 5
+
+
+async def test_what_was_reserved_and_not_charged_can_be_taken_again(database: str) -> None:
+    async with Database(settings_of(database), name="test") as db:
+        budget = DailyCredits(db)
+        reservation = await budget.reserve(25, limit=30)
+        assert reservation is not None
+        assert not await budget.reserve(25, limit=30)
+        await budget.settle(reservation, spent=5)
+
+        assert await budget.reserve(25, limit=30)
+        assert not await budget.reserve(1, limit=30)
+
+
+async def test_more_than_the_whole_limit_is_refused_on_the_first_day_too(database: str) -> None:
+    async with Database(settings_of(database), name="test") as db:
+        assert not await DailyCredits(db).reserve(31, limit=30)
+
+
+async def test_a_charge_counts_for_the_day_of_its_request_also_when_midnight_passes_meanwhile(database: str) -> None:
+    async with Database(settings_of(database), name="test") as db:
+        budget = DailyCredits(db)
+        taken = await budget.reserve(25, limit=100)
+        async with db.system() as conn:
+            await conn.execute("UPDATE fetch_credits SET day = day - 1")  # midnight
+        assert taken is not None
+        yesterday = replace(taken, day=taken.day - timedelta(days=1))
+        assert await budget.reserve(25, limit=30)
+        await budget.settle(yesterday, spent=5)
+        async with db.system() as conn:
+            days = await (await conn.execute("SELECT day, spent FROM fetch_credits ORDER BY day")).fetchall()
+
+    assert days == [(yesterday.day, 5), (taken.day, 25)]

@@ -13,12 +13,10 @@ import pytest
 from psycopg.rows import dict_row
 from pydantic import SecretStr
 
-from app.database import Database
 from app.fetching import fetch_settings, program_version
 from app.settings import DEFAULT_TENANT_ID, Settings
 from app.worker import run_worker
 from app.worker.configuration import worker_config
-from app.worker.credits import DailyCredits
 from tests.support.sites.server import Answer, Fixture, Request, Running, SiteServer, running_sites
 
 # What is costly is made once for the module: its tests run in one process.
@@ -222,33 +220,6 @@ async def test_no_more_scans_than_allowed_talk_to_one_address_at_once(
 
     assert {row["status"] for row in rows_of(database).values()} == {"completed"}
     assert min(limit, 2) <= crowd.most <= limit
-
-
-# --- credits --------------------------------------------------------------------------------------------------------
-
-
-async def test_the_days_credits_cannot_be_overdrawn_by_many_workers_at_once(settings: Settings, database: str) -> None:
-    async with Database(settings) as db:
-        budget = DailyCredits(db)
-        taken = await asyncio.gather(*(budget.reserve(10, limit=55) for _ in range(20)))
-
-    assert sum(taken) == 5
-
-
-async def test_what_was_reserved_and_not_charged_can_be_taken_again(settings: Settings) -> None:
-    async with Database(settings) as db:
-        budget = DailyCredits(db)
-        assert await budget.reserve(25, limit=30)
-        assert not await budget.reserve(25, limit=30)
-        await budget.settle(reserved=25, spent=5)
-
-        assert await budget.reserve(25, limit=30)
-        assert not await budget.reserve(1, limit=30)
-
-
-async def test_more_than_the_whole_limit_is_refused_on_the_first_day_too(settings: Settings) -> None:
-    async with Database(settings) as db:
-        assert not await DailyCredits(db).reserve(31, limit=30)
 
 
 # --- settings -------------------------------------------------------------------------------------------------------

@@ -6,6 +6,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import suppress
 from dataclasses import replace
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pytest
 
 from extractor.errors import Permanent, Transient
 from extractor.fetch.settings import LadderSettings
+from extractor.ladder import Reservation
 from extractor.site import Scan, Scanner
 from tests.extractor.net.conftest import HereReader, settings_for
 from tests.support.sites.catalogue import start_catalogue
@@ -30,15 +32,15 @@ class Purse:
         self.spent = 0
         self.peak = 0
 
-    async def reserve(self, amount: int, *, limit: int) -> bool:
+    async def reserve(self, amount: int, *, limit: int) -> Reservation | None:
         if self.spent + amount > limit:
-            return False
+            return None
         self.spent += amount
         self.peak = max(self.peak, self.spent)
-        return True
+        return Reservation(amount, date(2026, 1, 1))
 
-    async def settle(self, *, reserved: int, spent: int) -> None:
-        self.spent += spent - reserved
+    async def settle(self, reservation: Reservation, *, spent: int) -> None:
+        self.spent += spent - reservation.amount
 
 
 class World:
