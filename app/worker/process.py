@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.worker.configuration import worker_config
 from app.worker.credits import DailyCredits
 from app.worker.handler import scan_handler
+from app.worker.open_files import make_room
 from domain_queue import Worker, WorkerStats
 from extractor.site import Scanner
 
@@ -37,6 +38,7 @@ async def run_worker(
     """
     stop = stop or _stop_on_signals()
     config = worker_config(settings, concurrency=concurrency, drain=drain)
+    make_room(config.concurrency)
     database_settings = settings.model_copy(update={"db_min_pool_size": 0})
     async with (
         Database(database_settings, name=f"{config.name} results") as database,
