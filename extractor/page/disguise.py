@@ -38,6 +38,8 @@ _DOT = rf"(?:\s{{0,2}}[\[({{<|]\s{{0,2}}(?:{_DOT_WORDS})\s{{0,2}}[\])}}>|]\s{{0,
 _HOST = rf"([^\W_][\w-]{{0,62}}(?:{_DOT}[^\W_][\w-]{{0,62}}){{1,5}})"
 _BRACKETED_AT = re.compile(rf"{_OPEN}{{1,2}}\s{{0,2}}(?:{_AT_WORDS})\s{{0,2}}{_CLOSE}{{1,2}}", re.IGNORECASE)
 _SPELLED_AT = re.compile(r"\s(?:at|ät|arobase|arroba|chiocciola)\s", re.IGNORECASE)
+#: "She said at another point in the talk": where at is at, a point is none.
+_AT_A_POINT = re.compile(r"\sat\s[\w-]{1,63}\spoint\s", re.IGNORECASE)
 _SPACED_AT = re.compile(r"\s@\s?|@\s")
 _LOCAL_BEFORE = re.compile(rf"{_LOCAL}\s{{0,3}}\Z", re.IGNORECASE)
 _HOST_AFTER = re.compile(rf"\s{{0,3}}{_HOST}", re.IGNORECASE)
@@ -88,6 +90,7 @@ def disguised_addresses(text: str, site: str) -> Iterator[tuple[str, str]]:
     for local, domain in _around(text, _BRACKETED_AT, _HOST_AFTER):
         yield local, _DOTS.sub(".", domain)
     if any(mark in lowered for mark in _SPELLED_MARKS):
+        text = _AT_A_POINT.sub("\n", text) if " point " in lowered else text
         for local, domain in _around(text, _SPELLED_AT, _SPELLED_HOST_AFTER):
             if local.lower() not in _NO_LOCAL and ("." not in domain or mailboxes.role_rank(local.lower()) < 2):
                 yield local, _DOTS.sub(".", _SPELLED_DOTS.sub(".", domain))

@@ -10,7 +10,7 @@ import itertools
 import re
 from collections.abc import Iterable, Iterator
 from typing import Final
-from urllib.parse import unquote
+from urllib.parse import parse_qsl, unquote
 
 from extractor.models import Found
 from extractor.page import mailboxes
@@ -46,12 +46,22 @@ def _sources(document: Document, nodes: list[Node]) -> Iterator[tuple[int, str, 
     yield 0, "mailto link", _mailto(document)
     yield 1, "Cloudflare e-mail protection", _cloudflare(document)
     yield 2, "structured data", _structured(nodes)
+    yield 3, "meta element", _meta(document)
     yield 3, "text", addresses_in(document.text)
     yield 4, "attribute", _attributes(document)
     yield 5, "text turned by style", _reversed(document)
     yield 6, "disguised in the text", disguised_addresses(document.text, document.site)
     yield 7, "put together by a script", addresses_in_scripts(document.inline_scripts)
     yield 8, "data of a script", _in_data(document)
+    yield 8, "field of a form", _form_fields(document)
+
+
+#: "Enter your address, e.g. john@agency.gov"
+_EXAMPLE_BEFORE = re.compile(
+    r"(?<![^\W\d_])(?:e\.?\s?g\.?|example|z\.\s?b\.|beispiel|beispielsweise|np\.|ejemplo|p\.\s?ex\.?|exemple|ad es\.|esempio|napr\.|например|例)"
+    r"[\s:,(\"'）)]{0,4}\Z",
+    re.IGNORECASE,
+)
 
 
 def addresses_in(text: str) -> Iterator[Address]:
@@ -62,12 +72,18 @@ def addresses_in(text: str) -> Iterator[Address]:
             return
         local = _LOCAL_BEFORE.search(text, max(0, position - 80), position)
         domain = _DOMAIN_AFTER.match(text, position + 1)
-        if local and domain:
-            yield (
-                local[0].rpartition("\\")[2].lstrip("n") if "\\n" in local[0] else local[0].rpartition("\\")[2],
-                domain[0],
-            )
+        # lists.org/mail@acme.org/msg1.html is the address of a page, a@acme.org/b@acme.org are two of e-mail.
+        is_path = local and domain and "/" in local[0] and text.startswith("/", domain.end())
+        is_example = local and _EXAMPLE_BEFORE.search(text, max(0, local.start() - 20), local.start())
+        if local and domain and not is_path and not is_example:
+            yield _last_part(local[0]), domain[0]
         position = text.find("@", position + 1)
+
+
+def _last_part(local: str) -> str:
+    """A local part without what only touches it: an escape of a script, or another word before a stroke."""
+    word = local.rpartition("/")[2]
+    return word.rpartition("\\")[2].lstrip("n") if "\\n" in word else word.rpartition("\\")[2]
 
 
 def mailto_addresses(href: str) -> Iterator[Address]:
@@ -88,6 +104,9 @@ def mailto_addresses(href: str) -> Iterator[Address]:
 
 
 def _mailto(document: Document) -> Iterator[Address]:
+    for _, attributes in document.link_elements:
+        if (attributes.get("href") or "").lower().startswith("mailto:"):
+            yield from mailto_addresses(attributes["href"] or "")
     for anchor in document.anchors:
         href = anchor.href
         lowered = href[:7].lower()
@@ -96,8 +115,48 @@ def _mailto(document: Document) -> Iterator[Address]:
         elif "@" in href and "/" not in href.removeprefix("http://").removeprefix("https://").rstrip("/"):
             # An address typed where a link was asked for: href="info@acme.de", href="http://info@acme.de".
             yield from addresses_in(href.partition("?")[0].rpartition("/")[2] or href)
-        elif lowered == "javasc":
-            continue
+        elif "?" in href and ("@" in href or "%40" in href):
+            # /contact?mailto=press@acme.de: of addresses handed on only the site's own say whose they are.
+            values = (value for _, value in parse_qsl(href.partition("?")[2]))
+            yield from _own((pair for value in values for pair in addresses_in(value)), document)
+
+
+def _own(pairs: Iterable[Address], document: Document) -> Iterator[Address]:
+    """The addresses in the site's own domain."""
+    for local, domain in pairs:
+        if registrable(domain.lower().strip(".")) == document.site:
+            yield local, domain
+
+
+_CONTACT_META = re.compile(r"mail|reply-to|contact|publisher\.address")
+
+
+def _meta(document: Document) -> Iterator[Address]:
+    """Meta elements that are an address: under a name that says whose, or one in the site's own domain."""
+    for name, contents in document.meta.items():
+        for content in contents if "@" in "".join(contents) else ():
+            if _WHOLE_ADDRESS.fullmatch(content):
+                pairs = mailto_addresses(content)
+                yield from pairs if _CONTACT_META.search(name) else _own(pairs, document)
+
+
+_WHOLE_ADDRESS = re.compile(r"\s{0,9}(?:mailto:)?[^\s@<>\"'(),;:]{1,64}@[^\s@<>\"'(),;:?&]{3,255}\s{0,9}")
+_ADDRESS_AS_VALUE = re.compile(r"value\s?=\s?[\"']?[A-Za-z0-9._%+-]{1,64}@")
+_RECIPIENT = re.compile(
+    r"recipient|receiver|(?:^|_|-)(?:send)?to(?:$|_|-)|mailto|e?mail_?to$|empfaenger|destinatario|^business$",
+    re.IGNORECASE,
+)
+
+
+def _form_fields(document: Document) -> Iterator[Address]:
+    """Hidden fields that tell a form whom to write to: by their name, or by an address in the site's own domain."""
+    if not _ADDRESS_AS_VALUE.search(document.markup.html):
+        return
+    for node in document.tree.css('input[type="hidden" i][value*="@"]')[:20]:
+        value = node.attributes.get("value") or ""
+        if _WHOLE_ADDRESS.fullmatch(value):
+            pairs = mailto_addresses(value)
+            yield from pairs if _RECIPIENT.search(node.attributes.get("name") or "") else _own(pairs, document)
 
 
 def _cloudflare(document: Document) -> Iterator[Address]:
@@ -124,19 +183,20 @@ def _structured(nodes: list[Node]) -> Iterator[Address]:
 
 
 _DATA_KEY = re.compile(
-    r"\\?\"[A-Za-z_-]{0,20}[eE]-?[mM]ail[A-Za-z_-]{0,12}\\?\"\s?:\s?\\?\"([A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9.-]{3,120})\\?\""
+    r"\\?\"[A-Za-z_-]{0,20}[eE]-?[mM]ail[A-Za-z_-]{0,12}\\?\"\s?:\s?\\?\"([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9.-]{3,120})\\?\""
 )
+_LINK_IN_DATA = re.compile(r"mailto:([A-Za-z0-9._%+-]{1,64})@([A-Za-z0-9.-]{3,120})")
 
 
 def _in_data(document: Document) -> Iterator[Address]:
     """Addresses under a key that says so in the data a page is built from; only the site's own, because the same data
     names everybody the maker of the page ever dealt with."""
     for script in document.markup.scripts[:100]:
-        if "mail" in script.text.lower() and "@" in script.text:
-            for match in itertools.islice(_DATA_KEY.finditer(script.text[:1_000_000]), 50):
-                local, _, domain = match[1].partition("@")
-                if registrable(domain.lower().strip(".")) == document.site:
-                    yield local, domain
+        if "@" not in script.text or "mail" not in script.text.lower():
+            continue
+        for pattern in (_DATA_KEY, _LINK_IN_DATA):
+            matches = itertools.islice(pattern.finditer(script.text[:1_000_000]), 50)
+            yield from _own(((match[1], match[2]) for match in matches), document)
 
 
 # Attributes: parts that a script puts together, and codes

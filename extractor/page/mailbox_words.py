@@ -154,13 +154,13 @@ MAKERS: Final = frozenset(
     ]
 )
 ALWAYS_PLACEHOLDER: Final = re.compile(
-    r"your[._-]?(?:e?-?mail|name|address|id|user|username)?(?:address)?|(?:first|given)[._-]?name(?:[._-]?(?:last|sur|family)[._-]?name)?"
+    r"your[._-]?(?:e?-?mail|name|address|id|user|username|friend)?(?:address)?|(?:first|given)[._-]?name(?:[._-]?(?:last|sur|family)[._-]?name)?"
     r"|first[._-]?last|f?lastname|vorname(?:[._-]?(?:nachname|name))?|nachname|(?:max|maxi|erika|maria|m|e)[._-]?mustermann|muster(?:mann)?"
     r"|prenom(?:[._-]?nom)?|nom[._-]?prenom|votre[._-]?(?:nom|email|mail|adresse)|ihre?[._-]?(?:name|email|e-mail|mail|adresse)|deine?[._-]?(?:name|email|mail)"
     r"|nombre(?:[._-]?apellidos?)?|tu[._-]?(?:correo|email|nombre)|su[._-]?(?:correo|email)|nome(?:[._-]?cognome|[._-]?sobrenome)?|tuo[._-]?(?:nome|email|indirizzo)"
     r"|seu[._-]?(?:nome|e?-?mail)|jouw[._-]?(?:naam|email)|uw[._-]?(?:naam|email)|voornaam(?:[._-]?achternaam)?|imie(?:[._-]?nazwisko)?"
     r"|(?:john|jane|jon|joe)[._-]?(?:doe|smith|q[._-]?public|bloggs)|j[._-]?doe|(?:jean|marie)[._-]?dupont|mario[._-]?rossi|fulano|pepito|juan[._-]?perez|jan[._-]?kowalski"
-    r"|some(?:one|body|name)|example|exemple|ejemplo|beispiel|placeholder|e?-?mail[._-]?address|username|user[._-]?name|x{2,}|abc(?:123|def)?|asdf|foo(?:bar)?|lorem(?:[._-]?ipsum)?"
+    r"|some(?:one|body|name)|(?:www\.)?example|anon(?:ymous)?|exemple|ejemplo|beispiel|placeholder|e?-?mail[._-]?address|username|user[._-]?name|x{2,}|abc(?:123|def)?|asdf|foo(?:bar)?|lorem(?:[._-]?ipsum)?"
     r"|no[._-]?one|me@me|address|adresse|correo[._-]?electronico",
     re.IGNORECASE,
 )

@@ -49,7 +49,7 @@ def mailbox(local: str, domain: str, site: str) -> str | None:
     """
     local = _GLUED.sub("", local.strip().strip("'\"`").lstrip(".-+/=*~|&#!?$%{}^")).rstrip(".-")
     host = canonical_mail_host(domain, site)
-    if not host or not local or len(local) > 64 or not _LOCAL.fullmatch(local):
+    if not host or not local or len(local) > 64 or "*" in local or not _LOCAL.fullmatch(local):
         return None
     local = local.lower()
     if local == "git" or _HEX_KEY.fullmatch(local) or is_placeholder(local, host, site) or f"{local}@{host}" in MAKERS:

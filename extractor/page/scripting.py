@@ -27,6 +27,11 @@ _CODES = re.compile(r"fromCharCode\(\s{0,9}((?:\d{1,5}\s{0,4},\s{0,4}){3,400}\d{
 _UNESCAPED = re.compile(rf"(?:unescape|decodeURIComponent)\(\s{{0,9}}({_STRING})\s{{0,9}}\)")
 _ATOB = re.compile(r"atob\(\s{0,9}[\"']([A-Za-z0-9+/=]{8,800})[\"']")
 _REVERSED = re.compile(rf"({_STRING})\.split\(\s{{0,4}}(?:''|\"\")\s{{0,4}}\)\.reverse\(\)")
+#: An alphabet out of order, and a text in it: each letter of the text stands for the one at its place in the order.
+_SUBSTITUTED = re.compile(
+    r"a=\\?\"([^\"\\]{40,90})\\?\";\s?var b=a\.split\(\\?\"\\?\"\)\.sort\(\)\.join\(\\?\"\\?\"\);"
+    r"\s?var c=\\?\"([^\"\\]{3,120})\\?\""
+)
 _ROTATED = re.compile(r"UnCryptMailto\(\s{0,9}['\"]([^'\"]{8,300})['\"]", re.IGNORECASE)
 _WRITES = re.compile(
     r"document\.write|innerHTML|\.href\s{0,4}=|\.text\(|\.html\(|\.append|textContent|location|mailto|getElementById|UnCrypt"
@@ -35,7 +40,7 @@ _WRITES = re.compile(
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
 _SIGNS_OF_MAIL = (
-    *("mailto", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
+    *("mailto", ".sort()", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
     *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "reverse(", "' @", '" @'),
 )
 
@@ -70,6 +75,9 @@ _ADDRESS = re.compile(r"(?:mailto:)?[A-Za-z0-9._%+-]{1,64}@[^\W_][\w.-]{2,200}")
 def _written(code: str) -> Iterator[str]:
     from extractor.page.disguise import rotated
 
+    if substituted := _SUBSTITUTED.findall(code):
+        yield from (_resolved(letters, cipher) for letters, cipher in substituted)
+        return
     for match in _ROTATED.finditer(code):
         yield rotated(literal_text(f"'{match[1]}'")) or ""
     for match in _CODES.finditer(code):
@@ -85,6 +93,11 @@ def _written(code: str) -> Iterator[str]:
     for match in re.finditer(_STRING, code):
         if "mailto:" in match[0] and "@" in match[0]:
             yield literal_text(match[0])
+
+
+def _resolved(letters: str, cipher: str) -> str:
+    ordered = "".join(sorted(letters))
+    return "".join(ordered[letters.find(letter)] for letter in cipher)
 
 
 def _chains(code: str) -> Iterator[str]:

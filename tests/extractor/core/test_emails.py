@@ -17,6 +17,14 @@ def cloudflare(address: str, key: int = 0x2A) -> str:
     return f"{key:02x}" + "".join(f"{byte ^ key:02x}" for byte in address.encode())
 
 
+ALPHABET = "b65hE04-@J.FdCUstR7QSOLVfrGeojkucNpnPKYvgA1z3BwmqXMai+ZDWl2Ty_8Hx9I"
+
+
+def hidden(address: str) -> str:
+    ordered = "".join(sorted(ALPHABET))
+    return "".join(ALPHABET[ordered.index(letter)] for letter in address)
+
+
 def typo3(address: str, offset: int) -> str:
     moved = ""
     for character in f"mailto:{address}":
@@ -94,6 +102,15 @@ def typo3(address: str, offset: int) -> str:
         "<noscript>info@acme.de</noscript>",
         '<script id="__NEXT_DATA__" type="application/json">{"props":{"contact":{"email":"info@acme.de","by":"dev@agency.io"}}}</script>',
         '<script>window.__STATE__ = "{\\"contactEmail\\":\\"info@acme.de\\"}"</script>',
+        "<script>var pins = ['Phone: 1<br/><a href=\"mailto:info@acme.de\">Mail</a>']</script>",
+        f'<script>eval("var a=\\"{ALPHABET}\\";var b=a.split(\\"\\").sort().join(\\"\\");var c=\\"{hidden("info@acme.de")}\\";document.getElementById(1).innerHTML=d")</script>',
+        '<meta http-equiv="Reply-To" content="info@acme.de"><p>x</p>',
+        '<meta name="email" content="info@acme.de">',
+        '<meta name="owner" content="info@acme.de">',
+        '<link rel="author" href="mailto:info@acme.de?subject=x">',
+        '<form><input type="hidden" name="recipient" value="info@acme.de"></form>',
+        '<a href="/contact?mailto=info@acme.de&from=x">Mail</a>',
+        "<p>Write to sales/info@acme.de</p>",
     ],
 )
 def test_an_address_is_found_in_whatever_spelling(body: str) -> None:
@@ -122,6 +139,12 @@ def test_an_address_is_found_in_whatever_spelling(body: str) -> None:
         "<style>@media print{a:after{content:'x@y.de'}}</style>",
         "<!-- template by dev@agency.com -->",
         "<select><option>support@vendor.com</option></select><textarea>me@x.de</textarea>",
+        "<p>Enter your address, e.g. john@agency.gov or (z. B. eva@firma-eins.de)</p>",
+        "<p>see https://www.mail-archive.com/talk@lists.org/msg60447.html</p>",
+        "<p>sent by mhei***@gmail.com, anon@anon.org, www.example@yahoo.com, yourfriend@gmail.com</p>",
+        "<p>What she said at another point in the talk: no dot in it.</p>",
+        '<form><input type="hidden" name="theme" value="dev@agency.io"></form><meta name="author" content="dev@agency.io">',
+        '<a href="https://pay.example/profile?m=dev@agency.io">x</a>',
     ],
 )
 def test_what_only_looks_like_an_address_is_none(body: str) -> None:
