@@ -109,15 +109,15 @@ class Network:
 NETWORKS: Final = (
     Network(
         "facebook", "facebook.com fb.com fb.me",
-        rf"/(?:pages/category/[^/?#]{{1,80}}/[^/?#]{{1,150}}|(?:pages|people|groups|p)/[^/?#]{{1,150}}(?:/\d+)?|profile\.php|pg/{_NAME}|{_NAME})",
+        rf"/(?:pages/category/[^/?#]{{1,80}}/[^/?#]{{1,150}}|(?:pages|people|groups|p)/[^/?#]{{1,150}}(?:(?:/[^/?#]{{1,150}})?/\d+)?|profile\.php|pg/{_NAME}|{_NAME})",
         refused="l.php photo photo.php photos video.php video watch events event story.php permalink.php posts media tr flx dialog"
         " hashtag gaming marketplace messages v2.0 v3.0 badges pages people groups pg p sharer.php ajax business.help r.php recover"
         " reel reels stories fundraisers notes 2008 legal",
         host="www.facebook.com",
     ),
-    Network("x", "twitter.com x.com", r"/@?[A-Za-z0-9_]{1,30}", refused="widgets.js widgets hashtag statuses i/ tos account share_to"),
+    Network("x", "twitter.com x.com", r"/@?(?!\d{16})[A-Za-z0-9_]{1,30}", refused="widgets.js widgets hashtag statuses i/ tos account share_to"),
     Network(
-        "linkedin", "linkedin.com", r"/(?:company|in|school|showcase|pub|groups|company-beta|edu|organization-guest/company)/[^/?#]{1,150}",
+        "linkedin", "linkedin.com", r"/(?:pub/[^/?#]{1,150}(?:/[0-9a-f]{1,4}){3}|edu/(?!school(?![^/?#]))[^/?#]{1,150}|(?:company|companies|in|school|showcase|pub|groups|company-beta|organization-guest/company)/[^/?#]{1,150})",
         refused="shareArticle sharing", host="www.linkedin.com",
     ),
     Network(
@@ -127,7 +127,7 @@ NETWORKS: Final = (
     Network(
         "youtube", "youtube.com",
         r"/(?:@[^/?#]{1,100}|(?:channel|c|user)/[^/?#]{1,100}|[A-Za-z0-9_\-.]{2,100})",
-        refused="watch playlist results embed v shorts live channel c user t yt account iframe_api s player_api redirect premium creators music gaming feed attribution_link oembed kids ytimg post clip",
+        refused="subscription_center watch playlist results embed v shorts live channel c user t yt account iframe_api s player_api redirect premium creators music gaming feed attribution_link oembed kids ytimg post clip",
         host="www.youtube.com",
     ),
     Network("tiktok", "tiktok.com", r"/@[A-Za-z0-9_.]{1,40}", host="www.tiktok.com"),
@@ -142,7 +142,7 @@ NETWORKS: Final = (
     Network("bluesky", "bsky.app", r"/profile/[^/?#]{3,100}"),
     Network("telegram", "t.me telegram.me telegram.dog", r"/(?:s/)?(?:\+?[A-Za-z0-9_\-]{3,64}|joinchat/[\w-]{5,40})", refused="share iv addstickers proxy"),
     Network("vimeo", "vimeo.com", r"/(?:channels/[\w-]{2,60}|(?!\d+$)[A-Za-z0-9_\-]{2,60})", refused="channels watch categories upgrade features ondemand"),
-    Network("xing", "xing.com", r"/(?:companies?|profile|pages|net|communities/groups)/[^/?#]{1,120}", refused="spi social_plugins app", host="www.xing.com"),
+    Network("xing", "xing.com", r"/(?:companies?|profile|(?:news/)?pages|net|communities/groups)/[^/?#]{1,120}", refused="spi social_plugins app", host="www.xing.com"),
     Network("yelp", "yelp.com yelp.de yelp.co.uk yelp.ca yelp.fr yelp.it yelp.es yelp.at yelp.ch yelp.ie yelp.com.au", r"/biz/[^/?#]{2,150}", host="www.yelp.com"),
     Network(
         "tripadvisor", "tripadvisor.com tripadvisor.de tripadvisor.co.uk tripadvisor.fr tripadvisor.it tripadvisor.es tripadvisor.ca tripadvisor.at"

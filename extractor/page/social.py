@@ -100,8 +100,11 @@ def profile_of(url: str) -> tuple[str, str] | None:
     if network is None:
         return None
     path = re.sub(r"/{2,}", "/", parts.path).replace("/#!/", "/")
-    if path in ("", "/") and parts.fragment.startswith("!/"):
-        path = parts.fragment[1:]
+    fragment = unquote(parts.fragment)
+    if path in ("", "/") and fragment.startswith("!/"):
+        path, _, _ = fragment[1:].partition("?")
+    if network.key == "youtube" and path == "/subscription_center":
+        path = "/user/" + dict(parse_qsl(parts.query)).get("add_user", "")
     return _profile(network, host, path, parts.query)
 
 
@@ -205,7 +208,7 @@ def _is_deep(network: Network, kept: str) -> bool:
 
 #: What may stand behind a profile's own path: its own pages. A post, a video or a repository is no profile.
 _PAGES_OF_PROFILE: Final = re.compile(
-    r"(?:about|home|videos|featured|timeline|reels|posts|boards|_created|_saved|info|photos|mentions|followers|following|hl-[a-z]{2}|[a-z]{2}|streams|playlists|shorts|life|jobs|people|likes)?/?",
+    r"(?:about|home|videos|featured|timeline|reels|posts|boards|_created|_saved|info|photos|mentions|followers|following|hl-[a-z]{2}|[a-z]{2}|streams|playlists|shorts|life|jobs|people|likes|pins|collections|sets|albums)?/?",
     re.IGNORECASE,
 )
 
@@ -222,6 +225,8 @@ def _kept(network: Network, host: str, path: str, query: str) -> tuple[str, str]
     if network.key == "facebook" and path == "/profile.php":
         identity = dict(parse_qsl(query)).get("id", "")
         return ("facebook", f"https://www.facebook.com/profile.php?id={identity}") if identity.isdigit() else None
+    if network.key == "facebook" and path.endswith(".php"):
+        return None
     if network.key == "facebook" and path.startswith("/pg/"):
         path = path[3:]
     if network.key == "x":
