@@ -13,7 +13,7 @@ from app.access.tokens import Identity
 from app.api.domains import Filter, list_changes, list_domains, read_domain, set_rescan
 from app.api.errors import not_found
 from app.api.jobs import count_workers, find_job, is_waiting, job_document, queue_places
-from app.api.schemas import SCANS, ScanRequest
+from app.api.schemas import DOMAINS, SCANS, ScanRequest
 from app.api.services import Services, ServicesDep
 from app.api.submitting import submit_scan
 from app.pages.rendering import render
@@ -106,6 +106,7 @@ async def show_job(request: Request, job_id: UUID, identity: VisitorDep, service
         "changes": [_change(change) for change in changes],
         "events_url": f"{SCANS}/status/{job_id}/events",
         "status_url": f"{SCANS}/status/{job_id}",
+        "pictures_url": f"{DOMAINS}/{job_id}",
         "rescan_choices": RESCAN_CHOICES,
     }
     return render(request, "job.html", values)

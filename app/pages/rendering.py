@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -62,6 +63,11 @@ def phone_country(value: object) -> str | None:
     except phonenumbers.NumberParseException:
         return None
     return region if region and region != "001" else None
+
+
+def version_of(value: object) -> str:
+    """A few letters that change with the value: in an address, they outdate what a browser kept of it."""
+    return hashlib.sha256(str(value).encode("utf-8", "surrogatepass")).hexdigest()[:8]
 
 
 def moment(value: datetime | str | None) -> str:
@@ -126,6 +132,7 @@ def _environment() -> jinja2.Environment:
         "path_of": path_of,
         "phone": phone,
         "phone_country": phone_country,
+        "version_of": version_of,
         "moment": moment,
         "iso": iso,
         "duration": duration,

@@ -49,6 +49,32 @@ def test_a_submitted_domain_becomes_a_readable_result_with_the_page_of_each_valu
     expect(page.locator("pre")).to_contain_text('"email_addresses"')
 
 
+BOXES = "[...document.querySelectorAll('.tile, h1, #who dl')].map((e) => JSON.stringify(e.getBoundingClientRect()))"
+
+
+def test_the_pictures_of_a_site_are_shown_and_where_it_gives_none_a_letter_holds_their_place(
+    page: Page, served: Any
+) -> None:
+    open_scan(page, served.url, "lost-pictures-fixture.com")
+    expect(page.locator(".tile-wide")).to_have_text("L", timeout=SOON)
+    expect(page.locator(".tile img[data-picture]")).to_have_count(2)
+    sizes_without = [tile.bounding_box() for tile in page.locator(".tile").all()]
+    assert page.locator(".tile img.shown").count() == 0
+
+    open_scan(page, served.url, "nice-pictures-fixture.com")
+    expect(page.locator(".tile img.shown")).to_have_count(2, timeout=SOON)
+
+    widths = page.eval_on_selector_all(".tile img", "images => images.map((image) => image.naturalWidth)")
+    assert all(width > 0 for width in widths)
+    assert [tile.bounding_box() for tile in page.locator(".tile").all()] == sizes_without
+    boxes = page.evaluate(BOXES)
+    page.route("**/logo?v=*", lambda route: route.fulfill(status=404))
+    page.route("**/favicon?v=*", lambda route: route.fulfill(status=404))
+    page.evaluate("for (const image of document.querySelectorAll('.tile img')) image.src += '&again'")
+    expect(page.locator(".tile img.shown")).to_have_count(0)
+    assert page.evaluate(BOXES) == boxes
+
+
 def test_a_value_is_copied_by_its_button(page: Page, served: Any) -> None:
     page.context.grant_permissions(["clipboard-read", "clipboard-write"])
     open_scan(page, served.url, "wordpress-fixture.com")

@@ -13,6 +13,18 @@ export function localise(root) {
   }
 }
 
+/** Uncover the pictures that came; where none comes, the letter below it stays. */
+function uncover(root) {
+  for (const picture of root.querySelectorAll("img[data-picture]")) {
+    if (picture.complete && picture.naturalWidth) picture.classList.add("shown");
+  }
+}
+for (const kind of ["load", "error"]) {
+  document.addEventListener(kind, ({ target }) => {
+    if (target.matches?.("img[data-picture]")) target.classList.toggle("shown", kind === "load");
+  }, true);
+}
+
 function fallbackCopy(text) {
   const area = document.createElement("textarea");
   area.value = text;
@@ -51,7 +63,12 @@ window.addEventListener("pageshow", () => {
   for (const button of document.querySelectorAll("button[disabled]")) button.disabled = false;
 });
 
-localise(document);
-followJob(localise);
-keepLive(localise);
+const prepare = (root) => {
+  localise(root);
+  uncover(root);
+};
+
+prepare(document);
+followJob(prepare);
+keepLive(prepare);
 acceptDrops();
