@@ -125,6 +125,15 @@ class Document:
             found.append(Anchor(node, (attributes.get("href") or "").strip(), attributes))
         return found
 
+    @cached_property
+    def contact_anchors(self) -> list[Anchor]:
+        """The links whose address is no plain web address: of mail, telephone or script, or with an at-sign."""
+        return [
+            anchor
+            for anchor in self.anchors
+            if "@" in anchor.href or (":" in anchor.href[:12] and not anchor.href.startswith(("http://", "https://")))
+        ]
+
     def absolute(self, reference: str | None) -> str | None:
         """The http(s) address a reference points at, None where it points elsewhere or cannot be read."""
         if not reference:
@@ -165,6 +174,28 @@ def absolute_url(base: str, reference: str) -> str | None:
     """A reference resolved against an address: http(s) or None. The common spellings are put together by hand,
     because urljoin takes twenty times as long and a page has hundreds of links."""
     reference = reference.strip()[:4_096]
+    if len(reference) <= _PLAIN_CHARACTERS:
+        if _PLAIN_PATH.fullmatch(reference):
+            beginning = _clean_origin(base)
+        elif _PLAIN_ADDRESS.fullmatch(reference):
+            return reference
+        else:
+            beginning = _directory(base) if _PLAIN_NAME.fullmatch(reference) else None
+        if beginning:
+            return beginning + reference
+    return _joined(base, reference)
+
+
+_PLAIN_CHARACTERS = 1_000
+#: Nothing that has to be escaped, folded or dropped: no dot behind a stroke, no second stroke, no port, ASCII alone.
+_BEGINNING, _LETTER, _ANY = "A-Za-z0-9_~%=+,@!*-", "A-Za-z0-9_~%=+,@!*.-", "A-Za-z0-9_~%=+,@!*.&;:/?-"
+_PLAIN = rf"(?:/?[{_BEGINNING}][{_LETTER}]*+)*+/?(?:\?[{_ANY}]++)?(?:#[{_ANY}]++)?"
+_PLAIN_PATH = re.compile(rf"/(?!/){_PLAIN}")
+_PLAIN_NAME = re.compile(rf"(?=[{_BEGINNING}]){_PLAIN}")
+_PLAIN_ADDRESS = re.compile(rf"https?://[A-Za-z0-9-]{{1,63}}+(?:\.[A-Za-z0-9-]{{1,63}}+){{0,3}}(?=/|\Z){_PLAIN}")
+
+
+def _joined(base: str, reference: str) -> str | None:
     if "\n" in reference or "\t" in reference or "\r" in reference:
         reference = _URL_BLANKS.sub("", reference)
     if reference.startswith(("https://", "http://")):
@@ -189,6 +220,24 @@ _HAS_HOST = re.compile(r"https?://(?:[^/?#@\s]{0,200}@)?[^/?#@:\s][^/?#@\s]{0,25
 @lru_cache(maxsize=1_024)
 def _origin(url: str) -> str:
     return "/".join(url.split("/", 3)[:3]).split("?")[0].split("#")[0]
+
+
+@lru_cache(maxsize=1_024)
+def _clean_origin(url: str) -> str | None:
+    return clean_url(_origin(url)) if len(url) <= _PLAIN_CHARACTERS else None
+
+
+@lru_cache(maxsize=1_024)
+def _directory(url: str) -> str | None:
+    """What stands before the name of a page's file, with the stroke; None where names cannot be put behind it."""
+    try:
+        joined = urljoin(url, "x")
+        if len(url) > _PLAIN_CHARACTERS or not urlsplit(joined).hostname:
+            return None
+    except ValueError:
+        return None
+    scheme, colon, rest = joined.partition(":")
+    return clean_url((scheme.lower() + colon + rest)[:-1])
 
 
 _SOURCE_ATTRIBUTES = (
