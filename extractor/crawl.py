@@ -127,6 +127,8 @@ MAX_NAME_WORDS = 5
 MAX_TEXT_CHARACTERS = 60
 #: Below this a page is read only to fill up max_pages.
 CONTACT_VALUE = 60
+#: Above any word's.
+FRAME_VALUE = 1_000
 
 
 def word_value(text: str) -> int:
@@ -203,6 +205,13 @@ class Frontier:
         """Take in the links of a page that lead to the same site; absolute, as a page's facts have them."""
         for link in islice(links, MAX_LINKS_LOOKED_AT):
             self._add(link.url, text=link.text, place=link.place)
+
+    def add_frames(self, urls: Iterable[URL]) -> None:
+        """Take in the pages in a page's frames: they are what its readers see, so they come before everything."""
+        for url in urls:
+            if is_same_site(str(url.host), self._host) and (key := page_key(str(url))) not in self._seen:
+                self._count += 1
+                self._waiting[key] = (FRAME_VALUE, self._count, str(url))
 
     def add_urls(self, urls: Iterable[str]) -> None:
         """Take in addresses without a text, from a sitemap; worth a little less than a link of the same name."""

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import html
-import re
-
 from yarl import URL
 
 from extractor.errors import ExtractError, Permanent, Transient
 from extractor.fetch import Reply
-from extractor.fetch.urls import checked_url
 from extractor.models import PageFacts
 from extractor.robots import rate_limited, retry_after_seconds
 from extractor.site.visit import Validators, Visit, is_html
@@ -26,13 +22,6 @@ _FURTHEST = (
     *("bad_response", "timed_out", "connection_lost", "tls_certificate", "tls_failed"),
     *("connect_failed", "refused_address", "dns_failed", "no_such_domain"),
 )  # fmt: skip
-#: A redirect in markup, at once or within three seconds, as old sites have it; only of pages that are nothing else.
-_REFRESH = re.compile(
-    rb"<meta[^<>]{0,200}?http-equiv\s{0,5}=\s{0,5}[\"']?refresh\b[^<>]{0,200}?content\s{0,5}=\s{0,5}[\"']?"
-    rb"\s{0,5}[0-3](?:\.\d{0,3})?\s{0,5}[;,]\s{0,5}url\s{0,5}=\s{0,5}['\"]?([^<>\"'\s]{1,2000})",
-    re.IGNORECASE,
-)
-MAX_REFRESH_BYTES = 4_096
 #: Statuses of protected sites: the page says more in `blocked`, and the paid service may get through.
 REFUSALS = frozenset({401, 402, 403, 405, 406, 423, 451})
 #: Kinds of `blocked` that are a defence against programs, whatever the status.
@@ -68,8 +57,7 @@ async def fetch_home(visit: Visit, domain: str, validators: Validators | None = 
             continue
         trail: list[URL] = []
         try:
-            reply = await visit.follow(url, stay_on_site=False, validators=validators, trail=trail)
-            return await _after_refresh(visit, reply, trail)
+            return await visit.follow(url, stay_on_site=False, validators=validators, trail=trail)
         except (Permanent, Transient) as error:
             if trail and error.code == "refused_address":
                 raise  # the site answered and sent us inside: that is its definite answer
@@ -79,18 +67,6 @@ async def fetch_home(visit: Visit, domain: str, validators: Validators | None = 
             if error.code in _NAME_FAILED:
                 failed_hosts.add(str(url.host))
     raise most_telling(failures)
-
-
-async def _after_refresh(visit: Visit, reply: Reply, trail: list[URL]) -> Reply:
-    """The page that a page of nothing but an immediate refresh leads to; the page itself where it has no such."""
-    match = _REFRESH.search(reply.body[:MAX_REFRESH_BYTES]) if reply.status == 200 else None
-    if match is None or reply.is_cut or len(reply.body) > MAX_REFRESH_BYTES:
-        return reply
-    trail.append(reply.url)
-    target = checked_url(html.unescape(match[1].decode("utf-8", "surrogateescape")).strip(), base=reply.url)
-    if target == reply.url:
-        return reply
-    return await visit.follow(target, stay_on_site=False)
 
 
 def most_telling(failures: list[ExtractError]) -> ExtractError:

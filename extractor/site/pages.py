@@ -6,16 +6,17 @@ import asyncio
 import re
 import time
 import zlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from yarl import URL
 
-from extractor.crawl import CONTACT_VALUE, Frontier, common_paths, page_key
+from extractor.crawl import CONTACT_VALUE, FRAME_VALUE, Frontier, common_paths, page_key
 from extractor.errors import ExtractError, Permanent, Transient
 from extractor.fetch import Reply
 from extractor.fetch.pace import REQUESTS_AT_ONCE
 from extractor.fetch.urls import checked_url
 from extractor.models import PageFacts
+from extractor.site.frames import frame_urls
 from extractor.site.visit import READER_UNAVAILABLE_CODE, Visit, is_html
 
 #: Requests that brought no page, after which the rest is left alone.
@@ -29,12 +30,15 @@ _LOC = re.compile(rb"<loc>\s{0,20}(?:<!\[CDATA\[)?\s{0,20}(https?://[^\s<\]]{1,2
 class Crawl:
     """Reads up to ``max_pages`` pages of the site, the home page counted."""
 
-    def __init__(self, visit: Visit, home: Reply, home_facts: PageFacts, *, max_pages: int) -> None:
+    def __init__(
+        self, visit: Visit, home: Reply, home_facts: PageFacts, frames: Sequence[URL] = (), *, max_pages: int
+    ) -> None:
         self._visit = visit
         self._home = home.url
         self._max_pages = max_pages
         self._frontier = Frontier(home.url)
         self._frontier.add_links(home_facts.links)
+        self._frontier.add_frames(frames)
         home_facts.links.clear()  # five hundred of them for each page of each scan would add up
         self._read = 1
         self._started = 0
@@ -53,18 +57,25 @@ class Crawl:
         self.sitemap_urls = list(dict.fromkeys(sitemap_urls))
         if self._max_pages <= 1:
             return
+        await self._read_pages(least_value=FRAME_VALUE)
         if len(self._frontier) < self._max_pages - 1 or self._frontier.best_value() < CONTACT_VALUE:
             await self._read_sitemap()
         if self._frontier.best_value() < CONTACT_VALUE:
             self._guesses = [self._home.join(URL(path)) for path in common_paths(self._home)[:MAX_GUESSES]]
+        await self._read_pages()
+
+    async def _read_pages(self, *, least_value: float = 0.0) -> None:
+        """Read on, two at a time, while there is a page of at least that value."""
+        if self._frontier.best_value() < least_value:
+            return
         async with asyncio.TaskGroup() as group:
             for _ in range(min(REQUESTS_AT_ONCE, self._max_pages - 1)):
-                group.create_task(self._keep_reading())
+                group.create_task(self._keep_reading(least_value))
         if self._stopped_by is not None:
             raise self._stopped_by
 
-    async def _keep_reading(self) -> None:
-        while self._read + self._started < self._max_pages and self._failed < MAX_FAILED_PAGES:
+    async def _keep_reading(self, least_value: float) -> None:
+        while self._frontier.best_value() >= least_value and self._may_read_another():
             url = self._next()
             if url is None or self._stopped_by is not None or self._visit.pace.remaining_seconds() <= 0:
                 return
@@ -77,6 +88,9 @@ class Crawl:
                 self._started -= 1
             self._read += was_read
             self._failed += not was_read
+
+    def _may_read_another(self) -> bool:
+        return self._read + self._started < self._max_pages and self._failed < MAX_FAILED_PAGES
 
     def _next(self) -> URL | None:
         if self._guesses and self._frontier.best_value() < CONTACT_VALUE:
@@ -115,6 +129,7 @@ class Crawl:
             return False
         if url in self._guessed:
             self._guesses.clear()
+        self._frontier.add_frames(frame_urls(reply, facts))
         if self._frontier.count_above(CONTACT_VALUE) < self._max_pages - self._read:
             self._frontier.add_links(facts.links)
         facts.links.clear()

@@ -15,6 +15,7 @@ from extractor.models import HttpFacts, PageFacts, SiteReport
 from extractor.report import build_report
 from extractor.sandbox import PagePool, PageReader
 from extractor.site.confirm import confirm, is_usable
+from extractor.site.frames import frame_urls
 from extractor.site.home import fetch_home, may_get_through, raise_for_home, refusal_of
 from extractor.site.pages import Crawl
 from extractor.site.visit import Previous, Progress, Scan, Tools, Visit
@@ -108,11 +109,12 @@ async def _read_site(visit: Visit, home: Reply, domain: str, max_pages: int) -> 
         home, facts = found
         blocked = None
     visit.note(home, facts)
+    frames = frame_urls(home, facts) if facts is not None else []
     first, home = first.without_body(), home.without_body()
     rules = await visit.robots_for(first.url)
     sitemap_urls = list(rules.sitemaps)
     if blocked is None and facts is not None:
-        crawl = Crawl(visit, home, facts, max_pages=max_pages)
+        crawl = Crawl(visit, home, facts, frames, max_pages=max_pages)
         await crawl.run([*sitemap_urls, *facts.sitemap_urls])
         sitemap_urls = crawl.sitemap_urls
     visit.report_progress(0.97, "putting it together")

@@ -18,6 +18,7 @@ from extractor.ladder import Ladder, Spending, as_page_of
 from extractor.models import PageFacts, PageRead, SiteReport
 from extractor.robots import RobotsRules, fetch_robots, product_token
 from extractor.sandbox import PageLost, PageReader, SandboxUnavailable
+from extractor.site.refresh import refresh_target
 
 #: Bytes of a page that is no success: enough to tell a block page from a missing one.
 MAX_ERROR_BYTES = 256 * 1024
@@ -132,8 +133,9 @@ class Visit:
     ) -> Reply:
         """Request a page and follow its redirects, checking scheme, host, port and robots.txt at every hop.
 
-        ``validators`` make the request for any address they name conditional. Each address that redirects is
-        put on the ``trail``, so that a caller sees how far it came.
+        A redirect may stand in the headers or in the markup; both count, so a circle of either kind has an end.
+        ``validators`` make the request for any address they name conditional. Each address that answers is put
+        on the ``trail``, so that a caller sees how far it came.
 
         Raises:
             Permanent: ``too_many_redirects``, ``bad_redirect``, ``refused_address``, ``robots_disallowed``, or
@@ -147,12 +149,13 @@ class Visit:
             sent = conditional_headers((validators or {}).get(str(url), {}))
             sent |= cookies.headers_for(url.host)
             reply = await self._fetcher.get(url, pace=self.pace, body_rule=self._page_bytes, headers=sent)
-            if reply.location is None:
-                return reply
-            cookies.remember(reply)
             if trail is not None:
                 trail.append(url)
-            url = checked_url(reply.location, base=url)
+            target = refresh_target(reply) if reply.location is None else checked_url(reply.location, base=url)
+            if target is None:
+                return reply
+            cookies.remember(reply)
+            url = target
             if stay_on_site and not is_same_site(str(url.host), str(start.host)):
                 raise Permanent("left_the_site", BAD_REDIRECT)
         raise Permanent("too_many_redirects", "The site redirects in a circle, or too often.")

@@ -72,3 +72,98 @@ async def test_an_answer_that_is_no_page_never_becomes_an_empty_result(world: Wo
         await world.scan("odd-fixture.com", max_pages=1)
 
     assert failure.value.code == code
+
+
+async def test_refreshes_count_as_redirects_and_a_circle_of_them_ends(world: World) -> None:
+    chain = {
+        "/": REFRESH.format("/1"),
+        "/1": REFRESH.format("/2"),
+        "/2": REFRESH.format("/3"),
+        "/3": "<title>End</title>",
+    }
+    world.add("chain-fixture.com", catalogue.of_pages(chain))
+    world.add("circle-fixture.com", catalogue.of_pages({"/": REFRESH.format("/1"), "/1": REFRESH.format("/")}))
+
+    assert (await world.scan("chain-fixture.com", max_pages=1)).report.title == "End"
+    with pytest.raises(Permanent) as failure:
+        await world.scan("circle-fixture.com", max_pages=1)
+    assert failure.value.code == "too_many_redirects"
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        REFRESH.format("/"),
+        REFRESH.format("javascript:void(0)"),
+        REFRESH.format("/other").replace('"0;', '"30;'),
+        "<noscript>" + REFRESH.format("/other") + "</noscript>",
+        "<!-- " + REFRESH.format("/other") + " -->",
+    ],
+)
+async def test_a_page_that_stays_in_a_browser_is_the_page(world: World, page: str) -> None:
+    world.add(
+        "stays-fixture.com", catalogue.of_pages({"/": f"<title>Here</title>{page}", "/other": "<title>Other</title>"})
+    )
+
+    assert (await world.scan("stays-fixture.com", max_pages=1)).report.title == "Here"
+
+
+@pytest.mark.parametrize(
+    "tag",
+    [
+        "<meta content='1;/home.htm' http-equiv=refresh>",
+        '<META content="0; url=\'/home.htm\'" HTTP-EQUIV="Refresh">' + "<p>You are sent on.</p>" * 1_000,
+    ],
+)
+async def test_a_refresh_is_followed_however_it_is_written(world: World, tag: str) -> None:
+    world.add("way-fixture.com", catalogue.of_pages({"/": tag, "/home.htm": "<title>Home</title>"}))
+
+    assert (await world.scan("way-fixture.com", max_pages=1)).report.title == "Home"
+
+
+FRAMESET = """<html><head><title>Bakery Klein</title></head><frameset cols="160,*">
+<!-- <frame src="/old.htm"> --><frame name=menu SRC=menu.htm><frame name="main" src="start.htm?a=1&amp;b=2">
+<frame src="https://elsewhere-fixture.com/ad.htm"><noframes><body><a href="/text.htm">Text</a></body></noframes>
+</frameset></html>"""
+
+
+async def test_the_pages_in_the_frames_of_a_home_page_are_read_first(world: World) -> None:
+    pages = {
+        "/": FRAMESET,
+        "/menu.htm": '<title>Menu</title><a href="kontakt.htm" target="main">Kontakt</a><a href="brot.htm">Brot</a>',
+        "/start.htm": "<title>Start</title><p>Write to post@frames-fixture.com</p>",
+        "/kontakt.htm": "<title>Kontakt</title><p>kontakt@frames-fixture.com</p>",
+        "/brot.htm": "<title>Brot</title>",
+        "/contact": "<title>Never asked for</title>",
+    }
+    world.add("frames-fixture.com", catalogue.of_pages(pages))
+    report = (await world.scan("frames-fixture.com", max_pages=4)).report
+
+    assert report.title == "Bakery Klein"
+    assert {page.title for page in report.pages} == {"Bakery Klein", "Menu", "Start", "Kontakt"}
+    assert set(report.email_addresses) == {"post@frames-fixture.com", "kontakt@frames-fixture.com"}
+    assert "/start.htm?a=1&b=2" in world.asked("frames-fixture.com")
+    assert "/contact" not in world.asked("frames-fixture.com")
+    assert world.asked("elsewhere-fixture.com") == []
+
+
+async def test_the_page_in_the_only_frame_of_an_empty_page_is_read(world: World) -> None:
+    shell = '<title>Shell</title><body style="margin:0"><iframe src="/app/" style="width:100%;height:100%"></iframe>'
+    world.add(
+        "shell-fixture.com",
+        catalogue.of_pages({"/": shell, "/app/": "<title>App</title><p>app@shell-fixture.com</p>"}),
+    )
+    report = (await world.scan("shell-fixture.com", max_pages=2)).report
+
+    assert report.email_addresses == ["app@shell-fixture.com"]
+
+
+async def test_a_frame_beside_links_is_no_page_of_its_own(world: World) -> None:
+    home = '<title>Home</title><a href="/about">About us</a><iframe src="/widget"></iframe>'
+    world.add(
+        "widget-fixture.com",
+        catalogue.of_pages({"/": home, "/about": "<title>About</title>", "/widget": "<title>Widget</title>"}),
+    )
+    await world.scan("widget-fixture.com", max_pages=2)
+
+    assert "/widget" not in world.asked("widget-fixture.com")
