@@ -10,6 +10,7 @@ from playwright.sync_api import Browser, Page, expect
 
 pytestmark = [pytest.mark.browser, pytest.mark.xdist_group("browser"), pytest.mark.timeout(180)]
 
+from app.access.sessions import COOKIE  # noqa: E402 - the marks come first
 from tests.support.web import BATCHES, DOMAINS, SCANS  # noqa: E402 - the marks come first
 
 SOON = 20_000
@@ -262,13 +263,20 @@ def test_the_flow_works_without_scripts(browser: Browser, served: Any) -> None:
     context.close()
 
 
-@pytest.mark.parametrize(("scheme", "width"), [("light", 1280), ("dark", 390)])
+@pytest.mark.parametrize(
+    ("scheme", "width"),
+    [
+        ("light", 1280),
+        ("dark", 390),
+        pytest.param("dark", 1280, marks=pytest.mark.slow),
+        pytest.param("light", 390, marks=pytest.mark.slow),
+    ],
+)
 def test_no_page_has_a_serious_fault_of_accessibility_or_scrolls_sideways(
     browser: Browser, served: Any, axe: str, scheme: Any, width: int
 ) -> None:
-    batch = served.client.post(
-        f"{BATCHES}/batch", json={"domains": ["impressum-fixture.de", "missing-fixture.com", "wordpress-fixture.com"]}
-    ).json()
+    domains = ["impressum-fixture.de", "missing-fixture.com", "wordpress-fixture.com", "nice-pictures-fixture.com"]
+    batch = served.client.post(f"{BATCHES}/batch", json={"domains": domains}).json()
     status = ended(served.client, batch["status_url"])
     jobs = [f"/jobs/{row['job_id']}" for row in status["domains"]]
     context = browser.new_context(
@@ -276,15 +284,36 @@ def test_no_page_has_a_serious_fault_of_accessibility_or_scrolls_sideways(
     )
     page = context.new_page()
 
-    for path in ("/", *jobs, "/batch", f"/batch/{batch['batch_id']}", "/domains", "/status", "/docs", "/nowhere"):
+    paths = ("/", *jobs, "/batch", f"/batch/{batch['batch_id']}", f"/batch/{batch['batch_id']}?status=cancelled")
+    for path in (*paths, "/domains", "/domains?q=nothing-of-this-name", "/status", "/docs", "/nowhere"):
         page.goto(served.url + path)
-        page.evaluate(axe)
-        found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
-        serious = [
-            (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0].get("failureSummary"))
-            for violation in found["violations"]
-            if violation["impact"] in ("serious", "critical")
-        ]
-        assert serious == [], path
-        assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, path
+        assert_is_accessible(page, axe)
+    page.goto(f"{served.url}/batch")
+    page.get_by_label("Domains, one on each line").fill("plain-1-fixture.com\nlocalhost")
+    page.get_by_role("button", name="Preview").click()
+    expect(page.get_by_role("button", name="Scan 1 domain")).to_be_visible()
+    assert_is_accessible(page, axe)
+    open_scan(page, served.url, "slow-2000-fixture.com")
+    expect(page.locator("[data-state]")).to_have_text("Scanning", timeout=SOON)
+    assert_is_accessible(page, axe)
+    page.get_by_role("button", name="Cancel").click()
+    expect(page.get_by_role("heading", name="Cancelled")).to_be_visible()
+    assert_is_accessible(page, axe)
+    context.add_cookies([{"name": COOKIE, "value": "sky_of_nobody", "url": served.url}])
+    page.goto(f"{served.url}/sign-in")
+    expect(page.get_by_label("Token")).to_be_visible()
+    assert_is_accessible(page, axe)
     context.close()
+
+
+def assert_is_accessible(page: Page, axe: str) -> None:
+    """No finding of axe-core that is serious or worse, and nothing wider than the window."""
+    page.evaluate(axe)
+    found = page.evaluate("axe.run(document, {resultTypes: ['violations']})")
+    serious = [
+        (violation["id"], violation["nodes"][0]["html"][:200], violation["nodes"][0].get("failureSummary"))
+        for violation in found["violations"]
+        if violation["impact"] in ("serious", "critical")
+    ]
+    assert serious == [], page.url
+    assert page.evaluate("document.documentElement.scrollWidth - innerWidth") <= 0, page.url
