@@ -56,10 +56,24 @@ def link_places(document: Document) -> dict[int, Place]:
     places: dict[int, Place] = {}
     for place, selector in _REGIONS:
         for region in document.tree.css(selector)[:30]:
+            if place != "nav" and _is_of_an_article(region):
+                continue
             for node in region.css("a[href]"):
                 places[node.mem_id] = place
     document.__dict__["_link_places"] = places
     return places
+
+
+def _is_of_an_article(region: LexborNode) -> bool:
+    """Whether a header or footer is an article's own, which names its author and not the site."""
+    node = region.parent
+    for _ in range(8):
+        if node is None or node.tag == "body":
+            return False
+        if node.tag == "article":
+            return True
+        node = node.parent
+    return False
 
 
 _LINKS = TypeAdapter(list[Link])

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import Final
 from urllib.parse import parse_qsl, unquote, urlsplit
 
 from extractor.models import Found
-from extractor.page.document import Document, registrable
+from extractor.page.document import Anchor, Document, host_of, registrable
 from extractor.page.links import link_places
 from extractor.page.networks import NETWORKS, Network
 from extractor.page.structured import Node, texts_of
 
 _BY_HOST: Final = {host: network for network in NETWORKS for host in network.hosts}
-_VALUES_ON_PLACES: Final = {"header": 1, "footer": 1, "nav": 1, "main": 2}
 #: Profiles of those who made the site's tools, linked from thousands of footers.
 _MAKERS: Final = frozenset(
     [
@@ -41,47 +41,161 @@ _MAKERS: Final = frozenset(
         "x.com/webflow",
         "facebook.com/godaddy",
         "x.com/godaddy",
+        "facebook.com/wordpresscom",
+        "x.com/wordpressdotcom",
+        "facebook.com/prestashop",
+        "x.com/prestashop",
+        "x.com/tapatalk",
     ]
 )
+
+
+#: How far a source is trusted to name the site's own profile; one that bears the site's name is trusted wherever it is.
+_OWN_NAME, _FRAME, _DECLARED, _MENTIONED, _OTHERS = 1, 2, 3, 4, 5
+_IN_MAIN: Final = "link in the main"
+#: So many different profiles of one network in the content, none of the site's name, are a list of others.
+_MANY = 4
 
 
 def read_social_links(document: Document, nodes: list[Node]) -> dict[str, list[Found]]:
     """The profiles of the page by network, the most trusted first."""
     found: dict[str, dict[str, Found]] = {}
-    for url, how, rank in _candidates(document, nodes):
+    for url, how, trust in _candidates(document, nodes):
         profile = profile_of(url)
         if profile is None:
             continue
         network, address = profile
+        has_own_name = _has_name_of(document, address)
+        if _plain(address) in _MAKERS and not (has_own_name and document.host == document.site):
+            continue
+        rank = _OWN_NAME if has_own_name and trust else trust
         known = found.setdefault(network, {})
-        if (address not in known or known[address].rank > rank) and len(known) < 20:
+        if (address not in known or known[address].rank > rank) and len(known) < 40:
             known[address] = Found.model_construct(value=address, how=how, rank=rank)
-    return {network: sorted(values.values(), key=lambda value: value.rank) for network, values in sorted(found.items())}
+    kept = {network: _without_lists(values) for network, values in sorted(found.items())}
+    return {network: values for network, values in kept.items() if values}
+
+
+def _without_lists(values: dict[str, Found]) -> list[Found]:
+    def order(value: Found) -> tuple[int, bool]:
+        return value.rank, value.how == _IN_MAIN
+
+    mentioned = sum(value.rank == _MENTIONED for value in values.values())
+    limit = _MENTIONED if mentioned >= _MANY else _OTHERS + 1
+    return sorted((value for value in values.values() if value.rank < limit), key=order)[:20]
 
 
 def _candidates(document: Document, nodes: list[Node]) -> Iterator[tuple[str, str, int]]:
     for node in nodes:
         for url in texts_of(node.get("sameAs"))[:40]:
-            yield url, "structured data sameAs", 0 if _speaks_for_site(node) else 3
+            yield url, "structured data sameAs", 0 if _speaks_for_site(node) else _OTHERS
     for relations, attributes in document.link_elements:
         if relations & {"me", "publisher"}:
-            yield attributes.get("href") or "", "link rel=me", 1
+            yield attributes.get("href") or "", "link rel=me", _OWN_NAME
+    yield from _linked(document)
+    for url in _widgets(document):
+        yield url, "widget of the network", _FRAME
+    for key in ("article:publisher", "og:see_also", "profile:username"):
+        for content in document.meta.get(key, ()):
+            yield content, f"meta {key}", _FRAME
+    handle = document.meta_line("twitter:site")
+    if handle and re.fullmatch(r"@?[A-Za-z0-9_]{2,30}", handle):
+        yield f"https://twitter.com/{handle.lstrip('@')}", "meta twitter:site", _DECLARED
+
+
+def _linked(document: Document) -> Iterator[tuple[str, str, int]]:
+    """The links, without an article's references."""
     places = link_places(document)
     for anchor in document.anchors:
         href = anchor.href
-        if href.startswith(("http", "//", "HTTP")) or "." in href[:20]:
-            place = places.get(anchor.node.mem_id, "main")
-            yield href, f"link in the {place}", _VALUES_ON_PLACES.get(place, 2) + 1
-    for key in ("article:publisher", "og:see_also", "profile:username"):
-        for content in document.meta.get(key, ()):
-            yield content, f"meta {key}", 2
-    handle = document.meta_line("twitter:site")
-    if handle and re.fullmatch(r"@?[A-Za-z0-9_]{2,30}", handle):
-        yield f"https://twitter.com/{handle.lstrip('@')}", "meta twitter:site", 5
+        if not href.startswith(("http", "//", "HTTP")) and "." not in href[:20]:
+            continue
+        place = places.get(anchor.node.mem_id, "main")
+        if place != "main":
+            yield href, f"link in the {place}", _FRAME
+        elif profile_of(href) and (_has_name_of(document, href) or not _is_in_prose(anchor)):
+            yield href, _IN_MAIN, _MENTIONED
 
 
 def _speaks_for_site(node: Node) -> bool:
     return "Person" not in node.get("@type", [])
+
+
+_WIDGETS: Final = '[data-href*="facebook.com/"], fb\\:like-box[href], fb\\:fan[href], fb\\:like[href], fb\\:page[href]'
+
+
+def _widgets(document: Document) -> Iterator[str]:
+    """The pages that boxes of a network show on purpose: they have no link until the network's script runs."""
+    html = document.markup.html
+    if "data-href" in html or "<fb:" in html:
+        for node in document.tree.css(_WIDGETS)[:20]:
+            yield node.attributes.get("data-href") or node.attributes.get("href") or ""
+    if "facebook.com/plugins/" in html:
+        for node in document.tree.css('iframe[src*="facebook.com/plugins/"]')[:20]:
+            yield dict(parse_qsl(urlsplit(node.attributes.get("src") or "").query)).get("href", "")
+
+
+_FOLLOW = re.compile(r"follow|folg|fan|like us|join|page|seite|kanal|channel|suiv|síg|sig|segu|profil", re.IGNORECASE)
+_PROSE = frozenset(("p", "li", "td", "dd", "blockquote", "figcaption"))
+#: More text around a link than a label would have.
+_PROSE_CHARACTERS = 60
+
+
+def _is_in_prose(anchor: Anchor) -> bool:
+    """Whether a link is one of an article's references: words of a sentence that do not ask to follow anybody."""
+    text = anchor.node.text().strip()
+    network = _network_of(host_of(anchor.href))
+    if not text or (network and network.key in text.lower()) or "twitter" in text.lower() or _FOLLOW.search(text):
+        return False
+    node = anchor.node.parent
+    for _ in range(4):
+        if node is None:
+            return False
+        if node.tag in _PROSE:
+            return len(" ".join(node.text().split())) > len(text) + _PROSE_CHARACTERS
+        node = node.parent
+    return False
+
+
+def _has_name_of(document: Document, address: str) -> bool:
+    """Whether the name in a profile's address is the site's: as much of the one as makes no accident in the other."""
+    name = _name_in(address)
+    for label in _site_labels(document.host, document.site):
+        shorter, longer = sorted((label, name), key=len)
+        if shorter == longer or (len(shorter) >= 4 and shorter in longer):
+            return True
+    return False
+
+
+def _name_in(address: str) -> str:
+    parts = [_letters(part) for part in _plain(address.partition("?")[0]).split("/")]
+    names = [part for part in parts[1:] if part and not part.isdigit()]
+    return names[-1] if names else _letters(parts[0].partition(".")[0])
+
+
+@lru_cache(maxsize=256)
+def _site_labels(host: str, site: str) -> tuple[str, ...]:
+    """The names a site goes by: acme of acme.de, and buchladen of buchladen.acme.de where that is no common word."""
+    labels = [_letters(site.partition(".")[0]), _letters(host.partition(".")[0])]
+    return tuple(label for label in dict.fromkeys(labels) if label and label not in _COMMON_LABELS)
+
+
+_COMMON_LABELS: Final = frozenset(
+    [
+        *("blog", "blogs", "shop", "store", "forum", "forums", "news", "support", "help", "mail", "login", "secure"),
+        *("account", "accounts", "info", "portal", "auth", "home", "mobile", "web", "sites"),
+    ]
+)
+
+
+def _letters(text: str) -> str:
+    return re.sub(r"[\W_]+", "", text.lower())
+
+
+def _plain(address: str) -> str:
+    """A kept address for comparison: without scheme and www, x.com for twitter.com."""
+    plain = address.partition("//")[2].removeprefix("www.").lower()
+    return "x.com" + plain.removeprefix("twitter.com") if plain.startswith("twitter.com/") else plain
 
 
 def profile_of(url: str) -> tuple[str, str] | None:
@@ -236,8 +350,7 @@ def _kept(network: Network, host: str, path: str, query: str) -> tuple[str, str]
     else:
         network_host = host if not _is_variant(host) or host.startswith("www.") else network.host or host
     address = f"https://{network_host}{path}"
-    plain = address.removeprefix("https://").removeprefix("www.").lower()
-    return None if plain in _MAKERS or "{" in unquote(path) or "%7b" in path.lower() else (network.key, address)
+    return None if "{" in unquote(path) or "%7b" in path.lower() else (network.key, address)
 
 
 def _whatsapp(host: str, path: str, query: str) -> tuple[str, str] | None:

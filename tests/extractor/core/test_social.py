@@ -150,6 +150,58 @@ def test_what_is_no_profile_is_none(url: str) -> None:
     assert profile_of(url) is None
 
 
+def profiles(body: str, url: str = "https://www.acme.de/", head: str = "") -> dict[str, str]:
+    facts = read_page(f"<head>{head}</head><body>{body}".encode(), url=url)
+    return {network: found[0].value for network, found in facts.social_links.items()}
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        '<div class="fb-page" data-href="https://www.facebook.com/acme" data-width="300"></div>',
+        '<div class="fb-like" data-href="https://www.facebook.com/acme/?ref=x"></div>',
+        '<fb:like-box href="https://www.facebook.com/acme" width="226"></fb:like-box>',
+        '<iframe src="//www.facebook.com/plugins/likebox.php?href=https%3A%2F%2Fwww.facebook.com%2Facme"></iframe>',
+    ],
+)
+def test_the_page_shown_in_a_box_of_the_network_is_the_sites(body: str) -> None:
+    assert profiles(body) == {"facebook": "https://www.facebook.com/acme"}
+
+
+def test_a_profile_of_the_sites_name_comes_before_its_authors_wherever_it_stands() -> None:
+    author = '<article><p>x</p><footer>by <a href="https://twitter.com/eva_meier">Eva</a></footer></article>'
+
+    assert profiles(f'{author}<p><a href="https://twitter.com/AcmeNews">t</a></p>') == {
+        "x": "https://twitter.com/AcmeNews"
+    }
+    assert profiles(author, head='<meta name="twitter:site" content="@acme">') == {"x": "https://twitter.com/acme"}
+    assert profiles(author) == {"x": "https://twitter.com/eva_meier"}
+
+
+def test_what_an_article_refers_to_is_nobodys_profile() -> None:
+    sentence = "The language has grown a lot since, and the people at {} answer what is asked about it."
+    reference = f"<p>{sentence.format('<a href=https://discord.gg/rust-lang>the chat</a>')}</p>"
+    asked = f"<p>{sentence.format('<a href=https://discord.gg/abc>our Discord</a>')}</p>"
+
+    assert profiles(reference) == {}
+    assert profiles(asked) == {"discord": "https://discord.gg/abc"}
+
+
+def test_many_profiles_of_others_are_a_list_of_others() -> None:
+    people = "".join(f'<div><a href="https://www.linkedin.com/in/person-{name}"><img></a></div>' for name in "abcd")
+
+    assert profiles(people) == {}
+    assert profiles(people + '<footer><a href="https://www.linkedin.com/company/77">in</a></footer>') == {
+        "linkedin": "https://www.linkedin.com/company/77"
+    }
+
+
+def test_the_maker_of_the_sites_tools_has_no_profile_there_whatever_the_network_is_called() -> None:
+    links = '<a href="https://twitter.com/wordpressdotcom">x</a><a href="https://www.facebook.com/WordPresscom">f</a>'
+
+    assert profiles(f"<footer>{links}</footer>", "https://acme.wordpress.com/") == {}
+
+
 def test_the_sites_own_profile_comes_before_one_linked_in_an_article() -> None:
     html = (
         "<main><a href='https://twitter.com/somebody'>x</a></main><footer><a href='https://twitter.com/acme'>x</a></footer>"
