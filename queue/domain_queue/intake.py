@@ -218,10 +218,12 @@ class Intake:
         for row in lost:
             log.warning(
                 "lease_expired",
+                worker_id=str(row.worker_id),
                 job_id=str(row.id),
+                tenant_id=str(row.tenant_id),
                 domain=row.domain,
                 attempt=row.attempt,
-                worker_id=str(row.worker_id),
+                duration_ms=row.held_ms,
                 final=row.final,
             )
         rescans = await sweep_rescans(self._link, limit=self._config.sweep_rows)

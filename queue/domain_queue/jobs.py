@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager
 from typing import Literal
@@ -16,15 +17,17 @@ Verdict = Literal["cancelled", "lost", "timed_out", "shutdown"]
 
 
 class Batch:
-    """The rows of one claim, counted until the last of them has ended."""
+    """The rows of one claim: what they have in common, and how many have ended."""
 
-    __slots__ = ("failed", "found", "id", "open", "started", "successful")
+    __slots__ = ("failed", "found", "id", "open", "slots", "started", "successful", "worker_id")
 
-    def __init__(self, batch_id: str, found: int, started: float) -> None:
+    def __init__(self, batch_id: str, found: int, *, worker_id: UUID, slots: Slots, started: float) -> None:
         self.id = batch_id
         self.found = found
         self.open = found
-        self.started = started
+        self.worker_id = worker_id
+        self.slots = slots
+        self.started = started  #: seconds on the worker's steady clock
         self.successful = 0
         self.failed = 0
 
@@ -32,32 +35,27 @@ class Batch:
 class Job:
     """What a handler is given: the claim, and what it may do while it holds it."""
 
-    __slots__ = (
-        "_slots",
-        "batch",
-        "claim",
-        "is_running",
-        "moved",
-        "progress",
-        "started",
-        "step",
-        "task",
-        "verdict",
-        "worker_id",
-    )
+    __slots__ = ("batch", "claim", "is_running", "moved", "progress", "step", "task", "verdict")
 
-    def __init__(self, claim: Claim, worker_id: UUID, batch: Batch, slots: Slots, started: float) -> None:
+    def __init__(self, claim: Claim, batch: Batch) -> None:
         self.claim = claim
-        self.worker_id = worker_id
         self.batch = batch
-        self.started = started  #: seconds on the worker's steady clock
         self.progress = 0.0
         self.step = "claimed"
         self.moved = False
         self.is_running = True
         self.task: asyncio.Task[None] | None = None
         self.verdict: Verdict | None = None
-        self._slots = slots
+
+    @property
+    def worker_id(self) -> UUID:
+        """Under which the row was claimed."""
+        return self.batch.worker_id
+
+    @property
+    def started(self) -> float:
+        """When the claim's answer came, in seconds on the worker's steady clock."""
+        return self.batch.started
 
     def report_progress(self, progress: float, step: str) -> None:
         """Note how far the job is, from 0 to 1, and what it does. Cheap; written once a second for all jobs."""
@@ -67,7 +65,19 @@ class Job:
 
     def slot(self, key: str, limit: int) -> AbstractAsyncContextManager[None]:
         """Wait for one of ``limit`` slots of ``key`` (1 to 200 characters), which all workers share, and hold it."""
-        return self._slots.hold(key, limit, worker_id=self.worker_id, claim=self.claim)
+        return self.batch.slots.hold(key, limit, worker_id=self.worker_id, claim=self.claim)
+
+    def log_fields(self) -> dict[str, object]:
+        """What every event about this job says, so that any of them can be found by any of these."""
+        return {
+            "worker_id": str(self.worker_id),
+            "batch": self.batch.id,
+            "job_id": str(self.claim.id),
+            "tenant_id": str(self.claim.tenant_id),
+            "domain": self.claim.domain,
+            "attempt": self.claim.attempt,
+            "duration_ms": round(1000 * (time.monotonic() - self.started)),
+        }
 
     def stop(self, verdict: Verdict) -> None:
         """Cancel the handler; its outcome is decided by the first verdict, not by what it still returns."""

@@ -154,9 +154,7 @@ class Recorder:
             await self._write(outcomes[middle:])
             return
         [outcome] = outcomes
-        log.error(
-            "result_unstorable", job_id=str(outcome.job.claim.id), domain=outcome.job.claim.domain, error=str(error)
-        )
+        log.error("result_unstorable", error=str(error), **outcome.job.log_fields())
         failure = Failure("unstorable_result", f"The result cannot be stored: {error}", final=True)
         await self._write([Outcome(outcome.job, "failed", failure)])
 
@@ -172,6 +170,9 @@ def _alike(outcomes: list[Outcome], rows: int) -> list[list[Outcome]]:
     """``outcomes`` in lists that one statement each can write, of at most ``rows``; each worker id apart."""
     kinds: dict[tuple[object, ...], list[Outcome]] = {}
     for outcome in outcomes:
-        statement = "failure" if outcome.ending in ("failed", "retried") else outcome.ending
-        kinds.setdefault((outcome.job.worker_id, statement, outcome.ending, outcome.value is None), []).append(outcome)
+        # By the worker id's number: a UUID is hashed far more slowly.
+        kind = (outcome.ending, outcome.value is None, outcome.job.batch.worker_id.int)
+        if (same := kinds.get(kind)) is None:
+            same = kinds[kind] = []
+        same.append(outcome)
     return [kind[start : start + rows] for kind in kinds.values() for start in range(0, len(kind), rows)]

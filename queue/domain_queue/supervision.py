@@ -110,5 +110,5 @@ class Supervision:
 
     def _stop_not_held(self, job: Job) -> None:
         if job.is_running:
-            log.info("job_no_longer_held", job_id=str(job.claim.id), domain=job.claim.domain, attempt=job.claim.attempt)
+            log.info("job_no_longer_held", **job.log_fields())
             job.stop("cancelled")

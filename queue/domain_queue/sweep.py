@@ -71,7 +71,9 @@ SWEEP_LOST = """
             )
     FROM lost CROSS JOIN setting
     WHERE d.id = lost.id
-    RETURNING d.id, d.domain, d.attempt, d.worker_id, lost.final
+    RETURNING
+        d.id, d.tenant_id, d.domain, d.attempt, d.worker_id, lost.final,
+        round(1000 * extract(epoch FROM now() - d.claimed_at))::bigint
 """
 
 SWEEP_RESCANS = """
@@ -204,10 +206,12 @@ class Lost(NamedTuple):
     """A row taken back from a worker whose lease ran out."""
 
     id: UUID
+    tenant_id: UUID
     domain: str
     attempt: int
     worker_id: UUID
     final: bool  #: its attempts were used up, and it ended in ``error``
+    held_ms: int | None  #: since its claim
 
 
 class LeaseWatch:

@@ -198,7 +198,7 @@ class Worker:
         await self._execution.wait(ABANDON_SECONDS)
         for job in list(self._in_flight.jobs.values()):
             if job.is_running:
-                log.error("handler_abandoned", job_id=str(job.claim.id), domain=job.claim.domain)
+                log.error("handler_abandoned", **job.log_fields())
                 self._end(job, Outcome(job, "released", None))
         if not await self._recorder.flushed(LAST_WRITES_SECONDS):
             log.error("outcomes_lost", count=self._recorder.backlog)
@@ -217,13 +217,13 @@ class Worker:
         self._intake.heal_clock()
 
     def _begin(self, claims: list[Claim], worker_id: UUID) -> None:
-        now = time.monotonic()
-        batch = Batch(uuid4().hex[:12], len(claims), now)
-        jobs = [Job(claim, worker_id, batch, self._slots, now) for claim in claims]
+        started = time.monotonic()
+        batch = Batch(uuid4().hex[:12], len(claims), worker_id=worker_id, slots=self._slots, started=started)
+        jobs = [Job(claim, batch) for claim in claims]
         log.info("batch_started", batch=batch.id, found=batch.found)
         if self._logs_jobs:
             for job in jobs:
-                log.debug("job_claimed", **_fields(job))
+                log.debug("job_claimed", **job.log_fields())
         self._in_flight.begin(jobs)
         self._execution.start(jobs)
 
@@ -245,10 +245,10 @@ class Worker:
 
     def _judge(self, job: Job, result: Result | None, error: BaseException | None) -> Outcome | None:
         """What is to be written; None if nothing may be."""
+        if error is None and job.verdict != "cancelled":
+            return self._success(job, result)
         if job.verdict == "cancelled" or isinstance(error, (LeaseLost, ClaimCancelled)):
             return None
-        if error is None:
-            return self._success(job, result)
         if isinstance(error, Fail):
             return Outcome(job, "failed", Failure(error.code, error.message, final=True))
         if isinstance(error, Retry):
@@ -259,7 +259,7 @@ class Worker:
                 seconds = self.config.handler_timeout_seconds
                 return self._failure(job, "timed_out", f"The scan took longer than {seconds:g} seconds.", None)
             return Outcome(job, "released", None)
-        log.error("handler_broke", **_fields(job), exc_info=error)
+        log.error("handler_broke", **job.log_fields(), exc_info=error)
         return self._failure(job, "internal_error", f"{type(error).__name__}: {error}", None)
 
     def _success(self, job: Job, result: Result | None) -> Outcome:
@@ -268,7 +268,7 @@ class Worker:
         try:
             return Outcome(job, "completed", prepare_result(job.claim, result))
         except (ValueError, TypeError, RecursionError) as error:
-            log.exception("result_unstorable", **_fields(job))
+            log.exception("result_unstorable", **job.log_fields())
             failure = Failure("unstorable_result", f"The result cannot be stored: {error}", final=True)
             return Outcome(job, "failed", failure)
 
@@ -294,7 +294,7 @@ class Worker:
                 self._count(outcome)
             else:
                 self._counters.late_writes += 1
-                log.warning("late_write_rejected", ending=outcome.ending, **_fields(job))
+                log.warning("late_write_rejected", ending=outcome.ending, **job.log_fields())
             self._close(job)
         self._intake.make_room()
         self._notifier.notify()
@@ -305,17 +305,17 @@ class Worker:
             self._counters.completed += 1
             job.batch.successful += 1
             if self._logs_jobs:
-                log.debug("job_completed", **_fields(job))
+                log.debug("job_completed", **job.log_fields())
         elif ending == "released":
             self._counters.released += 1
-            log.info("job_released", **_fields(job))
+            log.info("job_released", **job.log_fields())
         elif isinstance(outcome.value, Failure):
             job.batch.failed += 1
             final = ending == "failed"
             self._counters.failed += final
             self._counters.retried += not final
             write = log.warning if final else log.info
-            write(f"job_{ending}", code=outcome.value.code, message=outcome.value.message, **_fields(job))
+            write(f"job_{ending}", code=outcome.value.code, message=outcome.value.message, **job.log_fields())
 
     def _close(self, job: Job) -> None:
         """Count ``job`` as dealt with, and its batch as finished when it was the last."""
@@ -335,14 +335,3 @@ class Worker:
 
 def _since(started: float) -> int:
     return round(1000 * (time.monotonic() - started))
-
-
-def _fields(job: Job) -> dict[str, object]:
-    return {
-        "worker_id": str(job.worker_id),
-        "batch": job.batch.id,
-        "job_id": str(job.claim.id),
-        "domain": job.claim.domain,
-        "attempt": job.claim.attempt,
-        "duration_ms": _since(job.started),
-    }
