@@ -127,9 +127,8 @@ def has_cookie_notice(document: Document) -> bool:
     assets = "\n".join(asset_urls(document)).lower()
     if any(mark in assets for mark in _CONSENT_ASSETS):
         return True
-    html = document.markup.html
-    bare = html.encode("utf-8", "replace").lower()
-    if any(word in bare for word in _CONSENT_BYTES) and _has_consent_markup(html.lower()):
+    tags = document.markup.start_tags.encode("utf-8", "replace").lower()
+    if any(word in tags for word in _CONSENT_BYTES) and _has_consent_markup(document.markup.html.lower()):
         return True
     text = document.lower_text
     for start in places_of(text, ("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler"), 30):

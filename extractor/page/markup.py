@@ -63,6 +63,7 @@ class Markup:
     """A page after the pass."""
 
     html: str = ""  #: balanced markup for the tree builder
+    start_tags: str = ""  #: its start tags, each once, one a line: all that marks in names and attributes can be in
     text: str = ""  #: visible text, entities decoded, one line for each block
     title: str | None = None  #: content of the first title element with text, entities decoded
     scripts: list[Script] = field(default_factory=list)
@@ -103,6 +104,7 @@ class _Scan:
         self.owed: dict[str, int] = {}  #: end tags to come whose element was ended before, or never begun
         self.script_characters = 0
         self.seen: set[str] = set()
+        self.start_tags: dict[tuple[str, str], None] = {}
         self.hidden_below: int | None = None  #: depth at which an inline element that is not shown began
         self.stretch = MAX_STRETCH  #: how far to look ahead; less after a stretch that was cut short
 
@@ -237,6 +239,7 @@ class _Scan:
     def _start(self, name: str, kind: int, attributes: str, words: str, whole: str) -> None:
         """Handle a start tag; ``whole`` is the tag with the words before it."""
         stack = self.stack
+        self.start_tags[name, attributes] = None
         if len(attributes) > 256:
             whole = words + self._capped(name, attributes, whole[len(words) :])
         if kind & (IS_VOID | IS_STRUCTURE):
@@ -353,6 +356,7 @@ class _Scan:
         elif name == "template" and "shadowrootmode" in attributes:
             after = end
         if name in ("iframe", "svg") and len(attributes) < 5_000:
+            self.start_tags[name, attributes] = None
             self.html.append(f"<{name}{attributes.rstrip('/')}></{name}>")
         return after
 
@@ -369,6 +373,7 @@ class _Scan:
         self.html.extend(f"</{name}>" for name in reversed(self.stack))
         markup = self.markup
         markup.html = "".join(self.html)
+        markup.start_tags = "\n".join([f"<{name}{attributes}>" for name, attributes in self.start_tags])
         markup.comments = "\n".join(self.comments)[:MAX_COMMENT_CHARACTERS]
         markup.styles = "\n".join(self.styles)[:MAX_STYLE_CHARACTERS]
         markup.text = visible_text("".join(self.text))

@@ -162,7 +162,7 @@ def _read_technologies(facts: PageFacts, document: Document) -> None:
         meta=document.meta,
         assets="\n".join(technology_assets(document))[:300_000],
         inline="\n".join(_script_texts(document))[:600_000],
-        markup=document.markup.html[:2_000_000],
+        markup=document.markup.start_tags[:2_000_000],
         comments=document.markup.comments,
     )
     facts.technologies = _read([], detect, surface)

@@ -22,7 +22,7 @@ class Surface:
     meta: Mapping[str, list[str]] = field(default_factory=dict)  #: names in lower case
     assets: str = ""  #: addresses the page loads, one a line
     inline: str = ""  #: inline scripts
-    markup: str = ""  #: markup without scripts, styles and comments
+    markup: str = ""  #: start tags, without those of scripts and styles
     comments: str = ""
 
 
