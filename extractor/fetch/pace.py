@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
@@ -28,9 +29,9 @@ class Pace:
         self._held: AsyncExitStack | None = None
         self._address: str | None = None
         self._using = 0
-        self._next_request = 0.0
+        self._last_page = -math.inf
         self.connections: set[asyncio.Transport] = set()
-        self.delay_seconds = 0.0  #: between the starts of two requests; the site's crawl-delay
+        self.delay_seconds = 0.0  #: between the starts of two pages; the site's crawl-delay
 
     def remaining_seconds(self) -> float:
         """Seconds until the scan's deadline, never below zero."""
@@ -47,11 +48,10 @@ class Pace:
 
     @asynccontextmanager
     async def request_to(self, address: str) -> AsyncIterator[None]:
-        """Hold one of the site's two requests and the address's slot, not before the crawl-delay has passed."""
+        """Hold one of the site's two requests and the address's slot."""
         async with self._requests:
             await self._take(address)
             try:
-                await self._wait_out_the_delay()
                 yield
             finally:
                 self._using -= 1
@@ -70,13 +70,28 @@ class Pace:
             self._using += 1
             self._idle.clear()
 
-    async def _wait_out_the_delay(self) -> None:
-        if self.delay_seconds <= 0:
-            return
-        now = time.monotonic()
-        starts_at = max(now, self._next_request)
-        self._next_request = starts_at + self.delay_seconds
-        await asyncio.sleep(starts_at - now)
+    async def begin_page(self) -> bool:
+        """Wait until the crawl-delay since the last page has passed; False, at once, where the scan ends before that.
+
+        A page's redirects follow it at once, and robots.txt is no page: a delay that keeps a site from being asked for
+        its rules, or a reader from arriving, would help nobody.
+        """
+        starts_at = self._next_page()
+        if starts_at >= self._deadline:
+            return False
+        self._last_page = starts_at
+        await asyncio.sleep(starts_at - time.monotonic())
+        return True
+
+    def pages_left(self) -> float:
+        """How many more pages can begin before the deadline; infinitely many without a crawl-delay."""
+        left = self._deadline - self._next_page()
+        if left <= 0:
+            return 0
+        return math.ceil(left / self.delay_seconds) if self.delay_seconds > 0 else math.inf
+
+    def _next_page(self) -> float:
+        return max(time.monotonic(), self._last_page + self.delay_seconds)
 
     async def finish(self) -> None:
         """End the scan's use of the site: give the slot back and close the connections kept alive.

@@ -41,7 +41,6 @@ class FetchSettings:
     scan_seconds: float = 120.0  #: one site; waiting for an address's turn is not counted
     max_bytes: int = 5 * 1024 * 1024  #: decoded size of one body; the rest is not read
     max_redirects: int = 5
-    max_crawl_delay_seconds: float = 10.0  #: a longer crawl-delay is honoured up to this
     respect_robots: bool = True
 
     allow_networks: tuple[Network, ...] = ()  #: reachable although not public

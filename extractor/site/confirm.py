@@ -10,6 +10,9 @@ from extractor.fetch.urls import checked_url
 from extractor.models import PageRead
 from extractor.site.visit import Previous, Scan, Visit
 
+#: Where more lies between two pages, there may be no time left to read what a question found changed.
+MAX_DELAY_SECONDS = 2.0
+
 
 def is_usable(previous: Previous, domain: str, max_pages: int) -> bool:
     """Whether every page of the previous scan can be asked for conditionally, and the question is the same."""
@@ -19,6 +22,7 @@ def is_usable(previous: Previous, domain: str, max_pages: int) -> bool:
         report.domain == domain
         and report.max_pages == max_pages
         and report.blocked is None
+        and ((report.robots.crawl_delay if report.robots else None) or 0) <= MAX_DELAY_SECONDS
         and report.fetch_tier == "direct"
         and bool(pages)
         and all(page.url in previous.validators for page in pages)

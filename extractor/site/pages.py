@@ -58,9 +58,11 @@ class Crawl:
         if self._max_pages <= 1:
             return
         await self._read_pages(least_value=FRAME_VALUE)
-        if len(self._frontier) < self._max_pages - 1 or self._frontier.best_value() < CONTACT_VALUE:
+        has_time = self._visit.pace.pages_left() > self._max_pages + MAX_GUESSES  # else links are the better bet
+        is_short = len(self._frontier) < self._max_pages - 1 or self._frontier.best_value() < CONTACT_VALUE
+        if is_short and (has_time or not self._frontier):
             await self._read_sitemap()
-        if self._frontier.best_value() < CONTACT_VALUE:
+        if self._frontier.best_value() < CONTACT_VALUE and (has_time or not self._frontier):
             self._guesses = [self._home.join(URL(path)) for path in common_paths(self._home)[:MAX_GUESSES]]
         await self._read_pages()
 
@@ -77,7 +79,7 @@ class Crawl:
     async def _keep_reading(self, least_value: float) -> None:
         while self._frontier.best_value() >= least_value and self._may_read_another():
             url = self._next()
-            if url is None or self._stopped_by is not None or self._visit.pace.remaining_seconds() <= 0:
+            if url is None:
                 return
             self._started += 1
             fraction = 0.2 + 0.75 * min(1.0, self._read / self._max_pages)
@@ -90,6 +92,9 @@ class Crawl:
             self._failed += not was_read
 
     def _may_read_another(self) -> bool:
+        """Whether the crawl goes on; a crawl-delay may leave time for fewer pages than were asked for."""
+        if self._stopped_by is not None or self._visit.pace.pages_left() == 0:
+            return False
         return self._read + self._started < self._max_pages and self._failed < MAX_FAILED_PAGES
 
     def _next(self) -> URL | None:

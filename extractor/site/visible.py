@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator
 
 
 def visible_markup(markup: bytes, hidden: Iterable[str]) -> bytes:
-    """The markup without comments and without the ``hidden`` elements; linear in its size, also where none is closed."""
+    """The markup without comments and ``hidden`` elements; linear in its size, also where none is closed."""
     return b" ".join(_parts(markup, re.compile(rb"<!--|<(" + "|".join(hidden).encode() + rb")\b", re.IGNORECASE)))
 
 

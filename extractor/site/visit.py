@@ -13,6 +13,7 @@ from extractor.address import is_same_site
 from extractor.errors import Permanent, Transient
 from extractor.fetch import Fetcher, FetchSettings, Pace, Reply
 from extractor.fetch.cookies import ChainCookies
+from extractor.fetch.failures import timed_out
 from extractor.fetch.urls import BAD_REDIRECT, checked_url, origin_of
 from extractor.ladder import Ladder, Spending, as_page_of
 from extractor.models import PageFacts, PageRead, SiteReport
@@ -105,8 +106,7 @@ class Visit:
 
     def _heed_delay(self, rules: RobotsRules) -> None:
         if self.settings.respect_robots and rules.crawl_delay:
-            delay = min(rules.crawl_delay, self.settings.max_crawl_delay_seconds)
-            self.pace.delay_seconds = max(self.pace.delay_seconds, delay)
+            self.pace.delay_seconds = max(self.pace.delay_seconds, rules.crawl_delay)
 
     async def may_read(self, url: URL) -> bool:
         """Whether robots.txt lets us; always, where the operator decided so."""
@@ -123,6 +123,7 @@ class Visit:
             return await self.follow(url, stay_on_site=True)
         if not await self.may_read(url):
             raise Permanent("robots_disallowed", ROBOTS_DISALLOWED)
+        await self._begin_page()
         reply = await self.ladder.fetch_again(url, self.spending, max_bytes=self.settings.max_bytes)
         if reply is None:
             raise Permanent("out_of_credits", "The credits for this scan are used up.")
@@ -141,6 +142,7 @@ class Visit:
             Permanent: ``too_many_redirects``, ``bad_redirect``, ``refused_address``, ``robots_disallowed``, or
                 ``left_the_site`` where ``stay_on_site`` and it redirects to another site; and what Fetcher.get raises.
         """
+        await self._begin_page()
         start = url
         cookies = ChainCookies()
         for _ in range(self.settings.max_redirects + 1):
@@ -160,6 +162,15 @@ class Visit:
                 raise Permanent("left_the_site", BAD_REDIRECT)
         raise Permanent("too_many_redirects", "The site redirects in a circle, or too often.")
 
+    async def _begin_page(self) -> None:
+        """Honour the crawl-delay, however long it is.
+
+        Raises:
+            Transient: ``timed_out``, the scan ends before it has passed.
+        """
+        if not await self.pace.begin_page():
+            raise timed_out()
+
     def _page_bytes(self, status: int, content_type: str) -> int:
         if content_type not in HTML_TYPES:
             return 0
@@ -167,6 +178,7 @@ class Visit:
 
     async def fetch_small(self, url: URL, limit: int) -> Reply:
         """Request one resource that is no page, at most ``limit`` bytes of it, following nothing."""
+        await self._begin_page()
         return await self._fetcher.get(
             url, pace=self.pace, body_rule=lambda status, _: limit if 200 <= status < 300 else 0
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
@@ -93,13 +94,25 @@ async def test_waiting_for_an_address_is_not_counted_as_scanning() -> None:
     assert pace.remaining_seconds() > 4.8
 
 
-async def test_the_crawl_delay_lies_between_two_requests() -> None:
+async def test_the_crawl_delay_lies_between_two_pages() -> None:
     pace = Pace(60)
     pace.delay_seconds = 0.2
     started = time.monotonic()
-    await asyncio.gather(*(_use(pace, "1.1.1.1") for _ in range(3)))
 
+    assert await asyncio.gather(*(pace.begin_page() for _ in range(3))) == [True] * 3
     assert time.monotonic() - started >= 0.4
+
+
+async def test_no_page_begins_that_the_crawl_delay_moves_beyond_the_deadline() -> None:
+    pace = Pace(10)
+    assert pace.pages_left() == math.inf
+    assert await pace.begin_page()
+    pace.delay_seconds = 4
+    assert pace.pages_left() == 2, "after 4 and 8 seconds"
+    pace.delay_seconds = 60
+
+    assert pace.pages_left() == 0
+    assert not await pace.begin_page()
 
 
 async def test_a_cancelled_request_leaves_the_scan_usable() -> None:

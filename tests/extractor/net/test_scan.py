@@ -205,6 +205,35 @@ async def test_crawl_delay_is_honoured(world: World) -> None:
     assert report.robots.crawl_delay == 0.3
 
 
+LINKS = "".join(f'<a href="/p{number}">Page</a>' for number in range(20))
+
+
+async def test_a_long_crawl_delay_means_fewer_pages_and_none_too_early(world: World) -> None:
+    content = {"/": f"<title>D</title>{LINKS}"} | {f"/p{number}": f"<title>{number}</title>" for number in range(20)}
+    world.add("slow-rules-fixture.com", catalogue.of_pages(content, "User-agent: *\nCrawl-delay: 0.5\n"))
+    report = (await world.scan("slow-rules-fixture.com", max_pages=20, settings={"scan_seconds": 1.4})).report
+
+    asked = [path for path in world.asked("slow-rules-fixture.com") if path != "/robots.txt"]
+    assert 1 < len(asked) <= 3, "at 0, 0.5 and 1 seconds; and no sitemap, where pages are linked"
+    assert [page.status for page in report.pages] == [200] * len(asked)
+
+
+async def test_of_a_site_whose_crawl_delay_is_longer_than_a_scan_the_home_page_is_read(world: World) -> None:
+    pages = {"/start": f"<title>Start</title>{LINKS}", "/p1": "<title>1</title>"}
+
+    def site(request: Request, writer: asyncio.StreamWriter) -> Any:
+        home = catalogue.moved("/start") if request.path == "/" else None
+        return (home or catalogue.of_pages(pages, "User-agent: *\nCrawl-delay: 3600\n"))(request, writer)
+
+    world.add("hourly-fixture.com", site)
+    report = (await world.scan("hourly-fixture.com")).report
+
+    assert report.title == "Start", "the redirect is followed at once"
+    assert world.asked("hourly-fixture.com") == ["/robots.txt", "/", "/start"]
+    assert report.robots is not None
+    assert report.robots.crawl_delay == 3600
+
+
 async def test_usual_places_are_tried_where_no_link_leads_to_a_contact_page(world: World) -> None:
     content = {"/": "<title>Bare</title>", "/kontakt": "<title>Kontakt</title>here"}
     world.add("bare-fixture.de", catalogue.of_pages(content))
