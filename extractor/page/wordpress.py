@@ -16,8 +16,12 @@ from extractor.models import WordPressFacts
 from extractor.page.document import Document, host_of, registrable
 
 _PATH = re.compile(r"/wp-(?:content|includes)/")
-_THEME = re.compile(r"/wp-content/themes/([A-Za-z0-9_.%-]{1,80})/")
+#: wordpress.com keeps its themes one folder deeper, and code that is no theme beside them.
+_THEME = re.compile(
+    r"/wp-content/themes/(?:(?:pub|premium|vip)/)?(?!(?:pub|premium|vip|a8c|h4|plugins)/)([A-Za-z0-9_.%-]{1,80})/"
+)
 _PLUGIN = re.compile(r"/wp-content/(?:mu-)?plugins/([A-Za-z0-9_.-]{1,80})/")
+_CORE_VERSION = re.compile(r"\d\.\d")
 _QUERY_VERSION = re.compile(r"[?&]ver=(\d+(?:\.\d+){0,3}(?:-[A-Za-z0-9.]{1,12})?)(?=&|$|#)")
 _GENERATOR = re.compile(r"\s*WordPress(?:\.com)?(?:\s+(\d+(?:\.\d+){1,3}(?:-[A-Za-z0-9.]{1,20})?))?", re.IGNORECASE)
 _ELEMENTOR = re.compile(r"Elementor\s+(\d+(?:\.\d+){1,3}(?:-[A-Za-z0-9.]{1,20})?)", re.IGNORECASE)
@@ -76,9 +80,31 @@ def read_wordpress(document: Document) -> WordPressFacts:
 
 def own_assets(document: Document) -> Iterable[str]:
     """The addresses of scripts, styles, images and frames that belong to the page's own site."""
-    for url in asset_urls(document):
-        if "/wp-" in url and _is_own(document, url):
+    urls = asset_urls(document)
+    images: set[str] = document.__dict__["_image_urls"]
+    for url in urls:
+        if (
+            "/wp-" in url.partition("?")[0]
+            and _is_own(document, url)
+            and (url not in images or _is_of_page(document, url))
+        ):
             yield url
+
+
+_FILE_HOST = re.compile(r"(?:cdn|static|media|img|images?|assets?|files|uploads|i|s)\d{0,2}\.")
+
+
+def _is_of_page(document: Document, image: str) -> bool:
+    """Whether a picture is kept by what made the page: teasers show pictures of the blog beside a shop's own pages."""
+    host = host_of(image)
+    if "/uploads/" not in image and not host.endswith(".wp.com"):
+        return True
+    if registrable(host) != document.site:
+        return document.site in image
+    if host != document.host and not _FILE_HOST.match(host):
+        return False
+    folder = urlsplit(image).path.partition("/wp-")[0]
+    return urlsplit(document.url).path.startswith(folder)
 
 
 def asset_urls(document: Document) -> list[str]:
@@ -166,7 +192,7 @@ def _mark_assets(facts: WordPressFacts, assets: list[str]) -> None:
             continue
         facts.marks.setdefault("asset", url[:300])
         version = _QUERY_VERSION.search(url)
-        if version and any(part in url for part in _CORE_ASSETS):
+        if version and _CORE_VERSION.match(version[1]) and any(part in url for part in _CORE_ASSETS):
             facts.version_candidates.setdefault(version[1], "ver of a core asset")
         core = re.search(r"c0\.wp\.com/c/(\d+(?:\.\d+){1,3})/", url)
         if core:
@@ -238,9 +264,8 @@ def _mark_body(facts: WordPressFacts, document: Document) -> None:
     body = document.tree.body
     classes = set((body.attributes.get("class") or "").split()) if body is not None else set()
     agreeing = len(classes & _BODY_MARKS) + sum(bool(_BODY_PATTERNS.fullmatch(name)) for name in classes)
-    html = document.markup.html
     agreeing += sum(
-        mark in html
+        mark in document.markup.start_tags
         for mark in (
             'class="wp-block-',
             "wp-post-image",
@@ -262,17 +287,17 @@ def _mark_body(facts: WordPressFacts, document: Document) -> None:
 
 def _read_builders(facts: WordPressFacts, document: Document, assets: list[str]) -> None:
     generators = document.meta.get("generator", [])
-    html = document.markup.html
+    tags = document.markup.start_tags
     tree = document.tree
     body_class = (tree.body.attributes.get("class") or "") if tree.body is not None else ""
     elementor = next((found for content in generators if (found := _ELEMENTOR.match(content.strip()))), None)
     facts.has_elementor = bool(
         elementor or facts.plugins.keys() & {"elementor", "elementor-pro"} or re.search(r"\belementor-(?:page|default|kit-)", body_class)
-        or ("data-elementor-type=" in html and "data-elementor-id=" in html)
+        or ("data-elementor-type=" in tags and "data-elementor-id=" in tags)
     )  # fmt: skip
     facts.elementor_version = elementor[1] if elementor else _elementor_version(assets)
     facts.has_divi = bool(
-        {name.lower() for name in facts.themes} & {"divi", "extra", "divi-child"} or "divi-builder" in facts.plugins or "et_pb_section" in html
+        {name.lower() for name in facts.themes} & {"divi", "extra", "divi-child"} or "divi-builder" in facts.plugins or "et_pb_section" in tags
         or "et_divi_theme" in body_class or any(_DIVI.match(content) for content in generators)
     )  # fmt: skip
     facts.has_woocommerce = bool(

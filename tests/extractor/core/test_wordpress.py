@@ -60,6 +60,10 @@ def test_a_header_is_enough(headers: dict[str, str]) -> None:
         '<img src="https://i0.wp.com/other.com/wp-content/uploads/a.jpg">',
         "<body class='elementor home blog'><div class='woocommerce'>x</div></body>",
         '<script>var a = "https://other.com/wp-content/plugins/x/y.js";</script>',
+        '<img src="https://blog.acme.de/wp-content/uploads/teaser.jpg">',
+        '<img src="/magazine/wp-content/uploads/teaser.jpg">',
+        '<img src="https://s2.wp.com/wp-content/themes/vip/other/favicon.png">',
+        '<img src="/thumb.php?src=/wp-content/uploads/a.jpg">',
     ],
 )
 def test_a_page_that_mentions_it_is_not_made_with_it(html: str) -> None:
@@ -115,3 +119,20 @@ def test_builders_and_plugins_are_seen_in_the_markup() -> None:
     assert facts.has_wpforms
     assert facts.has_yoast_seo
     assert facts.plugins["wordpress-seo"] == "21.7"
+
+
+def test_the_theme_of_a_hosted_blog_lies_one_folder_deeper() -> None:
+    facts = wordpress(
+        '<link rel="stylesheet" href="https://s0.wp.com/wp-content/themes/vip/acme-news/style.css">'
+        '<link rel="stylesheet" href="https://s1.wp.com/wp-content/themes/h4/global.css">'
+        '<script src="https://s1.wp.com/wp-content/themes/vip/plugins/x/y.js"></script>'
+    )
+
+    assert list(facts.themes) == ["acme-news"]
+
+
+def test_a_date_behind_an_asset_of_the_core_is_no_version() -> None:
+    facts = wordpress('<script src="/wp-includes/js/comment-reply.js?ver=20090102"></script>')
+
+    assert facts.marks
+    assert facts.version_candidates == {}
