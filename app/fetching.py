@@ -16,11 +16,19 @@ def program_version() -> str:
     return version(PACKAGE)
 
 
+def user_agent(settings: Settings) -> str:
+    """What sites are told of who reads them: the operator's words, or this program and the operator's contact."""
+    if settings.fetch_user_agent:
+        return settings.fetch_user_agent
+    contact = f"; +{settings.fetch_contact}" if settings.fetch_contact else ""
+    return f"Mozilla/5.0 (compatible; {PACKAGE}/{program_version()}{contact})"
+
+
 def fetch_settings(settings: Settings) -> FetchSettings:
     """What the extractor is told."""
     key = settings.scraper_api_key
     return FetchSettings(
-        user_agent=settings.fetch_user_agent or f"Mozilla/5.0 (compatible; {PACKAGE}/{program_version()})",
+        user_agent=user_agent(settings),
         timeout_seconds=settings.fetch_timeout_seconds,
         max_bytes=settings.fetch_max_bytes,
         respect_robots=settings.fetch_respect_robots,

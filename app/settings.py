@@ -62,6 +62,12 @@ class Settings(BaseSettings):
     fetch_timeout_seconds: float = Field(default=15, gt=0, le=300)
     fetch_max_bytes: int = Field(default=5 * 1024 * 1024, ge=1024, le=100 * 1024 * 1024)
     fetch_user_agent: str | None = Field(default=None, max_length=300)
+    fetch_contact: str | None = Field(
+        default=None,
+        max_length=200,
+        pattern=r"^(https?://[A-Za-z0-9\-._~:/?#@!$&*+,=%\[\]]+|[A-Za-z0-9.!#$%&*+/=?^_{|}~\-]+@[A-Za-z0-9.\-]+)$",
+        description="A web or e-mail address in the User-Agent, where a site's owner learns who reads it.",
+    )
     fetch_respect_robots: bool = True
     fetch_allow_networks: Annotated[tuple[IPv4Network | IPv6Network, ...], NoDecode] = ()
     fetch_hosts_file: Path | None = Field(
@@ -96,7 +102,7 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("database_url", "listen_database_url", "scraper_api_key", mode="before")
+    @field_validator("database_url", "listen_database_url", "scraper_api_key", "fetch_contact", mode="before")
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value

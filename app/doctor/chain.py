@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.doctor.configuration import check_dsn, check_ladder, check_settings
+from app.doctor.configuration import check_dsn, check_ladder, check_settings, check_user_agent
 from app.doctor.examination import Step
 from app.doctor.outward import check_dns, check_extractor, check_outward
 from app.doctor.queue import check_oldest_pending, check_round_trip, check_stuck_rows, check_workers
@@ -41,6 +41,7 @@ CHAIN = (
     Step(name="vacuum_horizon", look=check_vacuum_horizon, needs=CONNECTED),
     Step(name="dead_rows", look=check_dead_rows, needs=CONNECTED),
     Step(name="connections", look=check_connections, needs=CONNECTED),
+    Step(name="user_agent", look=check_user_agent, needs=("settings",)),
     Step(name="dns", look=check_dns, seconds=3.0),
     Step(name="outward_fetch", look=check_outward, seconds=3.0),
     Step(name="extractor", look=check_extractor),

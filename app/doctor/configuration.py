@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from app.doctor.models import Check, broken, sound, warning
 from app.doctor.patient import Patient
 from app.dsn import InvalidDsn, parse_dsn
+from app.fetching import user_agent
 from app.settings import Settings
 
 #: Variables that begin so are meant for this program.
@@ -98,6 +99,17 @@ def _is_loopback(host: str) -> bool:
         return ipaddress.ip_address(host.strip("[]")).is_loopback
     except ValueError:
         return False
+
+
+async def check_user_agent(patient: Patient) -> Check:
+    """Sites can learn from the User-Agent whom to write to: that is what keeps a polite reader from being blocked."""
+    name = user_agent(patient.known_settings)
+    if "@" in name or "://" in name:
+        return sound(name)
+    return warning(
+        f"{name}: the owners of sites are not told whom to write to",
+        "set FETCH_CONTACT to a page about your use of this program, or to an e-mail address",
+    )
 
 
 async def check_dsn(patient: Patient) -> Check:

@@ -139,6 +139,16 @@ async def test_a_server_that_does_not_run_is_named_and_what_needs_it_is_skipped(
     assert checks["extractor"].ok
 
 
+async def test_a_reader_without_a_contact_is_told_to_give_one() -> None:
+    check = (await run_doctor(settings_for("postgresql://me@127.0.0.1:1/db"), only=["user_agent"]))["user_agent"]
+    assert check.ok
+    assert "FETCH_CONTACT" in str(check.advice)
+    settings = settings_for("postgresql://me@127.0.0.1:1/db", fetch_contact="https://example.com/reader")
+    check = (await run_doctor(settings, only=["user_agent"]))["user_agent"]
+    assert "+https://example.com/reader" in check.seen
+    assert check.advice is None
+
+
 async def test_readers_that_cannot_be_started_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PYTHONHOME", "/nowhere")  # no interpreter starts with it
 

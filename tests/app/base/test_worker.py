@@ -11,12 +11,13 @@ from uuid import uuid4
 import psycopg
 import pytest
 from psycopg.rows import dict_row
-from pydantic import SecretStr
+from pydantic import SecretStr, ValidationError
 
 from app.fetching import fetch_settings, program_version
 from app.settings import DEFAULT_TENANT_ID, Settings
 from app.worker import run_worker
 from app.worker.configuration import worker_config
+from extractor.robots import product_token
 from tests.support.sites.server import Answer, Fixture, Request, Running, SiteServer, running_sites
 
 # What is costly is made once for the module: its tests run in one process.
@@ -248,6 +249,20 @@ def test_a_worker_without_a_database_is_refused() -> None:
 def test_sites_are_told_which_program_and_version_asks_unless_another_name_is_set() -> None:
     assert f"scrapersky/{program_version()}" in fetch_settings(settings_of()).user_agent
     assert fetch_settings(settings_of(fetch_user_agent="Ours/1")).user_agent == "Ours/1"
+
+
+def test_sites_are_told_whom_to_write_to_where_the_operator_says_it() -> None:
+    for contact in ("https://example.com/reader?a=1", "reader@example.com"):
+        told = fetch_settings(settings_of(fetch_contact=contact)).user_agent
+        assert told == f"Mozilla/5.0 (compatible; scrapersky/{program_version()}; +{contact})"
+        assert product_token(told) == "scrapersky"
+    assert fetch_settings(settings_of(fetch_contact="")).user_agent.endswith(f"/{program_version()})")
+
+
+@pytest.mark.parametrize("contact", ["ask me", "javascript:x", "https://a.com/\r\nX: y", "a@b)", "https://a.com/(x)"])
+def test_a_contact_that_is_no_address_is_refused(contact: str) -> None:
+    with pytest.raises(ValidationError):
+        settings_of(fetch_contact=contact)
 
 
 async def test_a_tenant_that_is_not_the_default_one_is_scanned_too(settings: Settings, database: str) -> None:
