@@ -106,8 +106,9 @@ _LIKELY = [
 def decode(body: bytes, content_type: str = "") -> tuple[str, str]:
     """The text of a page and the WHATWG name of its encoding; wrong bytes become U+FFFD, nothing raises.
 
-    A body that is valid UTF-8 beyond ASCII is read as such against a declared single-byte encoding: text written in
-    one is valid UTF-8 only by a freak, whereas servers that declare iso-8859-1 for every file are common.
+    A body that is valid UTF-8 beyond ASCII is read as such against another declared encoding: text written in one is
+    valid UTF-8 only by a freak, whereas servers that declare iso-8859-1 for every file, and pages saved as UTF-8 under
+    their old meta element, are common. Of the encodings of East Asia a few words may be such a freak, a page never is.
     """
     for mark, name in _BYTE_ORDER_MARKS:
         if body.startswith(mark):
@@ -117,7 +118,7 @@ def decode(body: bytes, content_type: str = "") -> tuple[str, str]:
     if text is not None and not (declared and declared.startswith(("utf-16", "iso-2022"))):
         if text.isascii() and declared:
             return text, declared
-        if declared in (None, "utf-8") or _is_single_byte(declared):
+        if declared in (None, "utf-8") or _is_single_byte(declared) or _has_beyond_ascii(text, _MORE_THAN_CHANCE):
             return text, "utf-8"
     name = declared or _detected(body)
     if name == "utf-8" and text is None:
@@ -163,6 +164,14 @@ def _decoded(body: bytes, name: str) -> str:
 
 def _is_single_byte(name: str | None) -> bool:
     return name is not None and name.startswith(("windows-", "iso-8859", "koi8", "ibm866", "macintosh", "x-mac"))
+
+
+#: Characters beyond ASCII: each of them would have to be a freak.
+_MORE_THAN_CHANCE = 12
+
+
+def _has_beyond_ascii(text: str, count: int) -> bool:
+    return len(text.encode("ascii", "ignore")) + count <= len(text)
 
 
 def _detected(body: bytes) -> str:

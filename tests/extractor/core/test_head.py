@@ -272,6 +272,12 @@ def test_feeds_are_announced_and_those_of_comments_come_last() -> None:
         ),
         ("<meta charset=windows-1251><title>Привет</title>".encode("cp1251"), "", "windows-1251", "Привет"),
         ("<meta charset=gb2312><title>中文网站</title>".encode("gb18030"), "", "gbk", "中文网站"),
+        (
+            "<meta charset=gb2312><title>未名空间海外华人第一门户网站</title>".encode(),
+            "",
+            "utf-8",
+            "未名空间海外华人第一门户网站",
+        ),
         (b"<meta charset=unicode_escape><title>a\\x41b</title>", "text/html; charset=punycode", "utf-8", "a\\x41b"),
     ],
 )
