@@ -16,19 +16,12 @@ _AT_WORDS: Final = (
 _DOT_WORDS: Final = "dot|punkt|pkt|point|punto|ponto|punt|prik|piste|kropka|te[cč]ka|pont|d0t|точка|dott?|\\."
 _OPEN, _CLOSE = r"[\[({<|*_\-–~«]", r"[\])}>|*_\-–~»]"
 
-#: What a spelled address cannot do without, in lower case: cheap searches that spare most pages the rest.
+#: What a spelled address cannot do without, in lower case, by a word of it: cheap searches that spare most pages the rest.
 _SPELLED_MARKS: Final = (
-    " dot ",
-    " punkt ",
-    " point ",
-    " punto ",
-    " ponto ",
-    "(dot)",
-    "[dot]",
-    "(punkt)",
-    "[punkt]",
-    "[.]",
-    "(.)",
+    ("dot", (" dot ", "(dot)", "[dot]")),
+    ("punkt", (" punkt ", "(punkt)", "[punkt]")),
+    *((word, (f" {word} ",)) for word in ("point", "punto", "ponto")),
+    *((mark, (mark,)) for mark in ("[.]", "(.)")),
 )
 
 _LOCAL = (
@@ -36,7 +29,12 @@ _LOCAL = (
 )
 _DOT = rf"(?:\s{{0,2}}[\[({{<|]\s{{0,2}}(?:{_DOT_WORDS})\s{{0,2}}[\])}}>|]\s{{0,2}}|\.|\s(?:dot|punkt|point|punto|ponto|punt|kropka)\s|-(?:dot|punkt)-)"
 _HOST = rf"([^\W_][\w-]{{0,62}}(?:{_DOT}[^\W_][\w-]{{0,62}}){{1,5}})"
-_BRACKETED_AT = re.compile(rf"{_OPEN}{{1,2}}\s{{0,2}}(?:{_AT_WORDS})\s{{0,2}}{_CLOSE}{{1,2}}", re.IGNORECASE)
+_AT_AND_CLOSE = rf"\s{{0,2}}(?:{_AT_WORDS})\s{{0,2}}{_CLOSE}"
+_BRACKETED_AT = re.compile(rf"{_OPEN}{{1,2}}{_AT_AND_CLOSE}{{1,2}}", re.IGNORECASE)
+#: The same by the character it begins with: what begins with one known character is found many times faster.
+_BY_OPENING: Final = tuple(
+    (opening, re.compile(re.escape(opening) + _AT_AND_CLOSE, re.IGNORECASE)) for opening in "[({<|*_-–~«"
+)
 _SPELLED_AT = re.compile(r"\s(?:at|ät|arobase|arroba|chiocciola)\s", re.IGNORECASE)
 #: "She said at another point in the talk": where at is at, a point is none.
 _AT_A_POINT = re.compile(r"\sat\s[\w-]{1,63}\spoint\s", re.IGNORECASE)
@@ -86,10 +84,11 @@ _NO_LOCAL: Final = frozenset(
 
 def disguised_addresses(text: str, site: str) -> Iterator[tuple[str, str]]:
     """Every (local part, domain) that is spelled out; loose spellings only where they are the site's own or a role's."""
+    if any(opening in text and sign.search(text) for opening, sign in _BY_OPENING):
+        for local, domain in _around(text, _BRACKETED_AT, _HOST_AFTER):
+            yield local, _DOTS.sub(".", domain)
     lowered = text.lower()
-    for local, domain in _around(text, _BRACKETED_AT, _HOST_AFTER):
-        yield local, _DOTS.sub(".", domain)
-    if any(mark in lowered for mark in _SPELLED_MARKS):
+    if any(word in lowered and any(mark in lowered for mark in marks) for word, marks in _SPELLED_MARKS):
         text = _AT_A_POINT.sub("\n", text) if " point " in lowered else text
         for local, domain in _around(text, _SPELLED_AT, _SPELLED_HOST_AFTER):
             if local.lower() not in _NO_LOCAL and ("." not in domain or mailboxes.role_rank(local.lower()) < 2):

@@ -76,6 +76,11 @@ class Document:
         return lower_text(self.text)
 
     @cached_property
+    def lower_tags(self) -> bytes:
+        """The start tags in lower case as far as they are ASCII: a search in bytes takes half the time."""
+        return self.markup.start_tags.encode("utf-8", "replace").lower()
+
+    @cached_property
     def host(self) -> str:
         return host_of(self.url)
 
@@ -131,7 +136,9 @@ class Document:
         return [
             anchor
             for anchor in self.anchors
-            if "@" in anchor.href or (":" in anchor.href[:12] and not anchor.href.startswith(("http://", "https://")))
+            if "@" in anchor.href
+            or "%40" in anchor.href
+            or (":" in anchor.href[:12] and not anchor.href.startswith(("http://", "https://")))
         ]
 
     def absolute(self, reference: str | None) -> str | None:

@@ -107,7 +107,7 @@ def _mailto(document: Document) -> Iterator[Address]:
     for _, attributes in document.link_elements:
         if (attributes.get("href") or "").lower().startswith("mailto:"):
             yield from mailto_addresses(attributes["href"] or "")
-    for anchor in document.anchors:
+    for anchor in document.contact_anchors:
         href = anchor.href
         lowered = href[:7].lower()
         if lowered == "mailto:":
@@ -150,7 +150,7 @@ _RECIPIENT = re.compile(
 
 def _form_fields(document: Document) -> Iterator[Address]:
     """Hidden fields that tell a form whom to write to: by their name, or by an address in the site's own domain."""
-    if not _ADDRESS_AS_VALUE.search(document.markup.html):
+    if not _ADDRESS_AS_VALUE.search(document.markup.start_tags):
         return
     for node in document.tree.css('input[type="hidden" i][value*="@"]')[:20]:
         value = node.attributes.get("value") or ""
@@ -160,9 +160,10 @@ def _form_fields(document: Document) -> Iterator[Address]:
 
 
 def _cloudflare(document: Document) -> Iterator[Address]:
-    for node in document.tree.css("[data-cfemail]")[:200] if "data-cfemail" in document.markup.html else ():
+    tags = document.markup.start_tags
+    for node in document.tree.css("[data-cfemail]")[:200] if "data-cfemail" in tags else ():
         yield from _decoded_cloudflare(node.attributes.get("data-cfemail") or "")
-    for anchor in document.anchors:
+    for anchor in document.anchors if "/cdn-cgi/l/email-protection" in tags else ():
         _, marker, code = anchor.href.partition("/cdn-cgi/l/email-protection#")
         if marker:
             yield from _decoded_cloudflare(code)
@@ -216,8 +217,8 @@ _DATA_NAMES = re.compile(r"data-[a-z0-9-]{1,24}(?==)")
 
 
 def _attributes(document: Document) -> Iterator[Address]:
-    html = document.markup.html
-    names = _ATTRIBUTE_NAMES.intersection(_DATA_NAMES.findall(html))
+    tags = document.markup.start_tags
+    names = _ATTRIBUTE_NAMES.intersection(_DATA_NAMES.findall(tags))
     if names:
         for node in document.tree.css(", ".join(f"[{name}]" for name in sorted(names)))[:300]:
             attributes = node.attributes
@@ -225,10 +226,11 @@ def _attributes(document: Document) -> Iterator[Address]:
             for name in _WHOLE:
                 if value := attributes.get(name):
                     yield from _from_code(value[:500], rot13=name == "data-enc-email")
-    for node in document.tree.css("[data-mailto-token]")[:100] if "data-mailto-token" in html else ():
+    for node in document.tree.css("[data-mailto-token]")[:100] if "data-mailto-token" in tags else ():
         token = node.attributes.get("data-mailto-token") or ""
         yield from mailto_addresses(rotated(token[:300]) or "")
-    for anchor in document.anchors:
+    has_code = b"onclick" in document.lower_tags or b"javascript:" in document.lower_tags
+    for anchor in document.anchors if has_code else ():
         if anchor.href[:11].lower() == "javascript:" or "onclick" in anchor.attributes:
             for code in (anchor.href, anchor.attributes.get("onclick") or ""):
                 yield from evaluated(unquote(code[:2_000]))
@@ -277,9 +279,9 @@ _OVERRIDE_CLASS = re.compile(r"\.([\w-]{1,60})\s{0,9}\{[^{}]{0,300}bidi-override
 
 
 def _reversed(document: Document) -> Iterator[Address]:
-    html = document.markup.html
-    selectors = ['[style*="bidi-override"]'] if "bidi-override" in html else []
-    selectors += ['bdo[dir="rtl"]'] if "<bdo" in html else []
+    tags = document.markup.start_tags
+    selectors = ['[style*="bidi-override"]'] if "bidi-override" in tags else []
+    selectors += ['bdo[dir="rtl"]'] if "<bdo" in tags else []
     if "bidi-override" in document.markup.styles:
         selectors += [f".{name}" for name in _OVERRIDE_CLASS.findall(document.markup.styles)[:10]]
     for node in document.tree.css(", ".join(selectors))[:100] if selectors else ():

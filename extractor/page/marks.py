@@ -127,8 +127,9 @@ def has_cookie_notice(document: Document) -> bool:
     assets = "\n".join(asset_urls(document)).lower()
     if any(mark in assets for mark in _CONSENT_ASSETS):
         return True
-    tags = document.markup.start_tags.encode("utf-8", "replace").lower()
-    if any(word in tags for word in _CONSENT_BYTES) and _has_consent_markup(document.markup.html.lower()):
+    if any(word in document.lower_tags for word in _CONSENT_BYTES) and _has_consent_markup(
+        document.markup.html.lower()
+    ):
         return True
     text = document.lower_text
     for start in places_of(text, ("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler"), 30):
@@ -180,7 +181,7 @@ def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
     for place in places:
         analytics.update(dict.fromkeys(_MEASUREMENT.findall(place)))
         managers.update(dict.fromkeys(_TAG_MANAGER.findall(place)))
-    if "amp-analytics" in document.markup.html:
+    if "amp-analytics" in document.markup.start_tags:
         analytics.update(dict.fromkeys(_MEASUREMENT.findall(document.markup.html)))
     return list(analytics)[:10], list(managers)[:10]
 

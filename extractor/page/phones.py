@@ -141,14 +141,15 @@ def _add(found: dict[str, Found], number: str | None, how: str, rank: int) -> No
 
 
 def _linked(document: Document) -> Iterator[str]:
-    for anchor in document.anchors:
+    for anchor in document.contact_anchors:
         scheme = _CALL_LINK.match(anchor.href)
         if scheme:
             yield unquote(anchor.href[scheme.end() :])[: MAX_NUMBER_CHARACTERS * 2]
 
 
 def _whatsapp(document: Document) -> Iterator[str]:
-    for anchor in document.anchors:
+    tags = document.markup.start_tags
+    for anchor in document.anchors if "wa.me/" in tags or "whatsapp.com/" in tags else ():
         if "wa.me/" in anchor.href or "whatsapp.com/" in anchor.href:
             match = _WHATSAPP.search(unquote(anchor.href[:500]))
             if match and (number := e164("+" + match[1], [])):

@@ -126,11 +126,11 @@ _WIDGETS: Final = '[data-href*="facebook.com/"], fb\\:like-box[href], fb\\:fan[h
 
 def _widgets(document: Document) -> Iterator[str]:
     """The pages that boxes of a network show on purpose: they have no link until the network's script runs."""
-    html = document.markup.html
-    if "data-href" in html or "<fb:" in html:
+    tags = document.markup.start_tags
+    if "data-href" in tags or "<fb:" in tags:
         for node in document.tree.css(_WIDGETS)[:20]:
             yield node.attributes.get("data-href") or node.attributes.get("href") or ""
-    if "facebook.com/plugins/" in html:
+    if "facebook.com/plugins/" in tags:
         for node in document.tree.css('iframe[src*="facebook.com/plugins/"]')[:20]:
             yield dict(parse_qsl(urlsplit(node.attributes.get("src") or "").query)).get("href", "")
 

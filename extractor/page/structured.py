@@ -139,13 +139,13 @@ _ADDRESS_ATTRIBUTES: Final = {
 
 def markup_nodes(document: Document) -> list[Node]:
     """The nodes of microdata, RDFa Lite and hCard."""
-    html = document.markup.html
+    tags = document.lower_tags
     nodes: list[Node] = []
-    if "itemscope" in html or "ITEMSCOPE" in html:
+    if b"itemscope" in tags:
         nodes += _attribute_nodes(document, *_MICRODATA)
-    if "typeof=" in html:
+    if b"typeof=" in tags:
         nodes += _attribute_nodes(document, *_RDFA)
-    if "vcard" in html or "h-card" in html:
+    if b"vcard" in tags or b"h-card" in tags:
         nodes += _cards(document)
     return nodes
 
