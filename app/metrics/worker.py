@@ -14,7 +14,8 @@ from prometheus_client.registry import Collector
 from domain_queue import Counters, Fail, Handler, Job, Result, Retry, WorkerStats
 
 SCAN_BUCKETS = (0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 20, 30, 60, 120, 300)
-WAIT_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200)
+LATENCY_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5, 15, 60, 300, 1800, 7200)
+CLAIM_BUCKETS = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 5)
 
 COUNTER_TEXTS = {
     "claim_calls": "Claims that the database answered.",
@@ -44,12 +45,19 @@ class WorkerMetrics:
             buckets=SCAN_BUCKETS,
             registry=self.registry,
         )
-        self._wait = Histogram(
-            "scrapersky_queue_wait_seconds",
-            "From due to claimed, by the database's clock.",
-            buckets=WAIT_BUCKETS,
+        self._latency = Histogram(
+            "scrapersky_claim_latency_seconds",
+            "From due to the start of the scan.",
+            buckets=LATENCY_BUCKETS,
             registry=self.registry,
         )
+        self._claim = Histogram(
+            "scrapersky_claim_statement_seconds",
+            "How long the claims took that found something.",
+            buckets=CLAIM_BUCKETS,
+            registry=self.registry,
+        )
+        self._batch: object = None
         self._outcomes = Counter(
             "scrapersky_scan_outcomes", "Attempts by ending and code.", ["ending", "code"], registry=self.registry
         )
@@ -69,9 +77,7 @@ class WorkerMetrics:
         """``handler`` with every attempt's duration, ending and pages counted."""
 
         async def handle(job: Job) -> Result | None:
-            claim = job.claim
-            waited = (claim.claimed_at - claim.available_at).total_seconds()
-            self._wait.observe(max(waited, 0.0))
+            self._measure_start(job)
             started = time.perf_counter()
             ending, code = "stopped", "cancelled"  # unless it ends in one of the ways below
             try:
@@ -94,6 +100,15 @@ class WorkerMetrics:
                 self._outcomes.labels(ending, code).inc()
 
         return handle
+
+    def _measure_start(self, job: Job) -> None:
+        """By the database's clock until the claim was made, and from there on by this machine's."""
+        claim, batch = job.claim, job.batch
+        waited = (claim.claimed_at - claim.available_at).total_seconds()
+        self._latency.observe(max(waited, 0.0) + batch.claim_seconds + time.monotonic() - job.started)
+        if batch is not self._batch:  # jobs start in the order of their claims
+            self._batch = batch
+            self._claim.observe(batch.claim_seconds)
 
     def _count_pages(self, result: Result | None) -> None:
         metadata: dict[str, Any] = (result.metadata or {}) if result is not None else {}

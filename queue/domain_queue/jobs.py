@@ -19,15 +19,18 @@ Verdict = Literal["cancelled", "lost", "timed_out", "shutdown"]
 class Batch:
     """The rows of one claim: what they have in common, and how many have ended."""
 
-    __slots__ = ("failed", "found", "id", "open", "slots", "started", "successful", "worker_id")
+    __slots__ = ("claim_seconds", "failed", "found", "id", "open", "slots", "started", "successful", "worker_id")
 
-    def __init__(self, batch_id: str, found: int, *, worker_id: UUID, slots: Slots, started: float) -> None:
+    def __init__(
+        self, batch_id: str, found: int, *, worker_id: UUID, slots: Slots, started: float, claim_seconds: float
+    ) -> None:
         self.id = batch_id
         self.found = found
         self.open = found
         self.worker_id = worker_id
         self.slots = slots
         self.started = started  #: seconds on the worker's steady clock
+        self.claim_seconds = claim_seconds  #: how long the statement took that claimed them
         self.successful = 0
         self.failed = 0
 

@@ -217,8 +217,14 @@ class Worker:
         self._intake.heal_clock()
 
     def _begin(self, claims: list[Claim], worker_id: UUID) -> None:
-        started = time.monotonic()
-        batch = Batch(uuid4().hex[:12], len(claims), worker_id=worker_id, slots=self._slots, started=started)
+        batch = Batch(
+            uuid4().hex[:12],
+            len(claims),
+            worker_id=worker_id,
+            slots=self._slots,
+            started=time.monotonic(),
+            claim_seconds=self._intake.claim_seconds,
+        )
         jobs = [Job(claim, batch) for claim in claims]
         log.info("batch_started", batch=batch.id, found=batch.found)
         if self._logs_jobs:

@@ -116,7 +116,7 @@ async def test_every_attempt_is_counted_by_how_it_ended(database: str, conn: Con
     assert seen["scrapersky_scan_outcomes_total{code=ok}{ending=completed}"] == 2
     assert seen["scrapersky_scan_outcomes_total{code=not_html}{ending=failed}"] == 1
     assert seen["scrapersky_scan_outcomes_total{code=connect_timed_out}{ending=retried}"] == 1
-    assert seen["scrapersky_queue_wait_seconds_count"] == 4
+    assert seen["scrapersky_claim_latency_seconds_count"] == 4
     assert seen["scrapersky_scan_seconds_count{ending=completed}"] == 2
     assert seen["scrapersky_pages_read_total{status=200}"] == 1
     assert seen["scrapersky_page_bytes_total"] == 700
@@ -126,6 +126,26 @@ async def test_every_attempt_is_counted_by_how_it_ended(database: str, conn: Con
     assert seen["scrapersky_worker_listening"] == 1
     assert seen["scrapersky_worker_has_lease"] == 1
     assert 0 <= seen["scrapersky_worker_lease_age_seconds"] < 30
+
+
+async def test_how_long_domains_waited_for_their_start_is_told_by_buckets(database: str, conn: Connection) -> None:
+    metrics = WorkerMetrics()
+
+    async def handle(job: Job) -> Result:
+        return Result(title="Read")
+
+    submissions = [Submission(domain=f"{word}.example") for word in ("old", "new")]
+    await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=submissions)
+    await conn.execute("UPDATE domains SET available_at = now() - interval '100 seconds' WHERE domain = 'old.example'")
+    async with working(database, metrics.measured(handle)) as worker, asyncio.timeout(20):
+        while worker.stats.counters.completed < 2:
+            await asyncio.sleep(0.02)
+    seen = read(generate_latest(metrics.registry))
+    assert seen["scrapersky_claim_latency_seconds_bucket{le=60.0}"] == 1
+    assert seen["scrapersky_claim_latency_seconds_bucket{le=300.0}"] == 2
+    assert seen["scrapersky_claim_latency_seconds_sum"] > 100
+    assert 1 <= seen["scrapersky_claim_statement_seconds_count"] <= worker.stats.counters.claim_calls
+    assert 0 < seen["scrapersky_claim_statement_seconds_sum"] < seen["scrapersky_claim_latency_seconds_sum"]
 
 
 def test_a_port_that_is_taken_costs_the_metrics_and_not_the_worker() -> None:
