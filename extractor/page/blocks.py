@@ -49,7 +49,9 @@ _RULES: Final = (
     Rule("cloudflare", mark=_words(r"_cf_chl_opt|cf-error-details|id=\"cf-wrapper|cf-browser-verification|/cdn-cgi/challenge-platform/h/[bg]/orchestrate"), text=_words(r"cloudflare|checking (?:if|your)|ray id|verif\w+ you are human"), limit=2_500),
     Rule("akamai", title=_words(r"^access denied$"), text=_words(r"you don't have permission to access|reference\s?#|errors\.edgesuite\.net")),
     Rule("akamai", mark=_words(r"errors\.edgesuite\.net|/_sec/cp_challenge/|sec-if-cpt-container|akam-logo|bm-verify=")),
-    Rule("imperva", mark=_words(r"_incapsula_resource|incapsula incident|/_imperva|imperva\.com/blocked|visid_incap")),
+    Rule("imperva", mark=_words(r"<iframe[^>]{0,300}_incapsula_resource|incapsula incident|/_imperva|imperva\.com/blocked")),
+    # The service puts the same script into every page it lets through.
+    Rule("imperva", mark=_words(r"_incapsula_resource|visid_incap"), limit=60),
     Rule("imperva", text=_words(r"incapsula incident id|powered by imperva|request unsuccessful\. incapsula")),
     Rule("imperva", title=_words(r"^pardon our interruption")),
     Rule("datadome", mark=_words(r"captcha-delivery\.com|datadome captcha|geo\.captcha-delivery|dd_cookie_test_")),
@@ -90,7 +92,8 @@ _FRAMED_SALE = re.compile(
 )
 
 _NOT_FOUND_TITLE = re.compile(
-    r"(?<!\d)404(?!\d)|page not found|not found|page (?:doesn't|does not|no longer) exist|nothing (?:was )?found|page (?:is )?(?:unavailable|missing)|can(?:'t|not) (?:be )?(?:find|found)|seite (?:wurde )?nicht gefunden|seite nicht (?:gefunden|verfügbar|vorhanden)|nicht gefunden"
+    r"(?:^|[|–—:·•»«(/]\s{0,3}|\s-\s|(?:error|fehler|erreur|errore|http|page|seite|página|błąd)\W{0,3})404(?=\s{0,3}(?:$|[^\w\s]|error|fehler|erreur|errore|page|seite|fout|not))"
+    r"|page not found|not found|page (?:doesn't|does not|no longer) exist|nothing (?:was )?found|page (?:is )?(?:unavailable|missing)|can(?:'t|not) (?:be )?(?:find|found)|seite (?:wurde )?nicht gefunden|seite nicht (?:gefunden|verfügbar|vorhanden)|nicht gefunden"
     r"|page (?:introuvable|non trouvée|inexistante|inconnue)|introuvable|página no encontrada|no encontrad[ao]|no se (?:ha )?encontr|pagina non trovata|non trovata|página não encontrada|não encontrad[ao]|pagina niet gevonden|niet gevonden|nie znaleziono|strona nie istnieje|nie odnaleziono"
     r"|sidan (?:hittades inte|finns inte|kunde inte hittas)|siden (?:blev ikke fundet|ble ikke funnet|findes ikke|finnes ikke)|sivua ei löyt|stránka nenalezena|stránka (?:nebyla nalezena|neexistuje)|az oldal nem található|nem található|pagina nu a fost găsită|sayfa bulunamadı|страница не найдена|не найден[ао]?"
     r"|сторінк[ау] не знайдено|η σελίδα δεν βρέθηκε|δεν βρέθηκε|ページが見つかりません|見つかりませんでした|页面未找到|找不到(?:页面|頁面)|页面不存在|頁面不存在|페이지를 찾을 수 없|הדף לא נמצא|الصفحة غير موجودة|halaman tidak ditemukan|không tìm thấy|oops! that page",

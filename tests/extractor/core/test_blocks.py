@@ -59,6 +59,7 @@ def test_a_wall_is_named_and_never_becomes_a_title(html: str, kind: str) -> None
         f"<title>Acme</title>{TEXT}<script src='/cdn-cgi/scripts/5c5dd728/cloudflare-static/email-decode.min.js'></script>",
         f"<title>Acme</title>{TEXT}<script src='/cdn-cgi/challenge-platform/scripts/jsd/main.js'></script>",
         f"<title>How Cloudflare stops bots</title>{TEXT}<p>Just a moment... is the title of its challenge.</p>",
+        "<title>Acme</title><h1>Agents</h1><p>Please ask for your password if you have none. We write to the address that you gave us, on every working day.</p><script src='/_Incapsula_Resource?SWJIYLWA=7'></script>",
         f"<title>Acme</title>{TEXT}<form class='g-recaptcha'><input name='q'></form>",
         f"<title>Acme</title>{TEXT}<p>Our new shop is coming soon.</p>",
         f"<title>Road maintenance in Ohio</title>{TEXT}{TEXT}{TEXT}{TEXT}{TEXT}{TEXT}",
@@ -82,6 +83,10 @@ def test_an_ordinary_page_is_no_wall(html: str) -> None:
     [
         "<title>404 Not Found | Acme</title>",
         "<title>Page not found – Acme</title>",
+        "<title>Acme - 404</title>",
+        "<title>Error 404</title>",
+        "<title>404</title>",
+        "<title>404 Error | Acme</title>",
         "<title>Seite nicht gefunden - Acme</title>",
         "<title>Page introuvable</title>",
         "<title>Página no encontrada</title>",
@@ -97,10 +102,13 @@ def test_a_page_that_says_it_is_missing_is_a_soft_404(html: str) -> None:
     assert read_page(html.encode(), url="https://acme.com/x", status=200).soft_404
 
 
-def test_an_ordinary_page_is_no_soft_404() -> None:
-    assert not read_page(
-        f"<title>Acme 4040 anvils</title>{TEXT}".encode(), url="https://acme.com/", status=200
-    ).soft_404
+@pytest.mark.parametrize(
+    "title", ["Acme 4040 anvils", "404 Media", "The 404 1,310: a podcast | The 404 Podcast", "Peugeot 404 Coupé"]
+)
+def test_an_ordinary_page_is_no_soft_404(title: str) -> None:
+    html = f"<title>{title}</title>{TEXT}"
+
+    assert not read_page(html.encode(), url="https://acme.com/", status=200).soft_404
 
 
 def test_a_site_under_construction_still_says_whom_to_write_to() -> None:
