@@ -89,6 +89,7 @@ def worker_run(
     """
     from app import log
     from app.worker import run_worker
+    from domain_queue import garbage
 
     with explained():
         settings = load_settings(scrapersky_data_dir=data_dir)
@@ -96,6 +97,7 @@ def worker_run(
         with database_running(settings) as running:
             if missing := refuse_a_newer_database(running):
                 raise CommandFailed(f"the database lacks {', '.join(missing)}: run `scrapersky migrate` first")
+            garbage.settle()
             asyncio.run(run_worker(running, concurrency=concurrency, drain=drain))
 
 

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from uuid import UUID
+
+from psycopg.rows import RowMaker
 
 from domain_queue.lanes import Position
 from domain_queue.links import Link
@@ -159,6 +162,9 @@ CLAIM = """
 
 NIL = UUID(int=0)
 
+# Claim._make without the check of the length: once for each row.
+_as_claim: RowMaker[Claim] = partial(tuple.__new__, Claim)
+
 
 async def claim(
     link: Link,
@@ -183,4 +189,5 @@ async def claim(
         "after_at": [available_at for available_at, _ in watermarks.values()],
         "after_seq": [seq for _, seq in watermarks.values()],
     }
-    return [Claim._make(row) for row in await link.fetch(CLAIM, params)]
+    claims: list[Claim] = await link.fetch(CLAIM, params, make_row=_as_claim)
+    return claims

@@ -18,6 +18,7 @@ from typing import Any
 import psycopg
 from psycopg import AsyncConnection, AsyncCursor
 from psycopg.conninfo import conninfo_to_dict, make_conninfo
+from psycopg.rows import RowMaker
 
 from domain_queue import arrays
 
@@ -92,8 +93,15 @@ class Link:
         self._conn: Conn | None = None
         self._lock = asyncio.Lock()
 
-    async def fetch(self, query: str, params: Params, *, seconds: float | None = None) -> list[tuple[Any, ...]]:
-        """The rows ``query`` returns; none if it is of the kind that returns none.
+    async def fetch(
+        self,
+        query: str,
+        params: Params,
+        *,
+        seconds: float | None = None,
+        make_row: RowMaker[Any] = tuple,
+    ) -> list[Any]:
+        """The rows ``query`` returns, each as ``make_row`` makes it; none if it is of the kind that returns none.
 
         Raises:
             psycopg.OperationalError: the link broke, or the deadline passed.
@@ -103,7 +111,7 @@ class Link:
             conn = await self._connection()
             try:
                 with deadline(conn, seconds or self._statement_seconds):
-                    cur: AsyncCursor[tuple[Any, ...]] = conn.cursor(binary=True)
+                    cur: AsyncCursor[Any] = conn.cursor(binary=True, row_factory=lambda _: make_row)
                     # A statement text of this package, never one put together from values.
                     await cur.execute(query.encode(), params, prepare=self._prepare or None)
                     return await cur.fetchall() if cur.description is not None else []

@@ -12,7 +12,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from domain_queue import Job, Result, Submission, Worker, WorkerConfig, submit
+from domain_queue import Job, Result, Submission, Worker, WorkerConfig, garbage, submit
 from migrations import migrate
 from tests.benchmarks.queue.protocol import own_rss, say, wait_for_end
 
@@ -53,6 +53,7 @@ async def drain(conninfo: str, number: int) -> None:
     measured = int(os.environ.get("MEASURED", number))
     await fill(conninfo, number)
     size = int(os.environ.get("BATCH", "1000"))
+    garbage.settle()  # as `worker run` does
     worker = Worker(make_config(conninfo, concurrency=2 * size, batch_size=size, drain=True), handle)
     stop = asyncio.Event()
 
