@@ -117,7 +117,7 @@ _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
 
 def written_addresses(text: str) -> list[str]:
     """Addresses written as their country writes them, one line each. Every address has a code: only there is looked."""
-    found = _german(text.split("\n")[:MAX_LINES]) + _british(text)
+    found = _german(text) + _british(text)
     for match in itertools.islice(_DIGITS.finditer(text), MAX_CODES):
         start, end = match.span()
         is_american = end - start in (5, 10) and _STATE_BEFORE.search(text, max(0, start - 16), start)
@@ -215,21 +215,32 @@ def _flat(text: str) -> str:
     return ", ".join(part.strip(" ,|·•") for part in text.split("\n") if part.strip(" ,|·•"))
 
 
-def _german(lines: list[str]) -> list[str]:
+def _german(text: str) -> list[str]:
+    """A code with a place: behind the street in its line, or in the line below it."""
     found = []
-    for index, line in enumerate(lines):
-        if len(line) > 300 or not _NUMBER_IN_TEXT.search(line):
+    end = -1
+    for code in itertools.islice(_CODE_IN_LINE.finditer(text), MAX_LINES):
+        if code.start() < end:
+            continue  # in a line that was read
+        start, end = text.rfind("\n", 0, code.start()) + 1, text.find("\n", code.end())
+        end = end if end >= 0 else len(text)
+        line = text[start:end]
+        if len(line) > 300:
             continue
-        for match in _DACH_LINE.finditer(line) if _CODE_IN_LINE.search(line) else ():
+        for match in _DACH_LINE.finditer(line):
             if _STREET_WORD_DE.search(match[1]):
                 found.append(f"{match[1]}, {match[2]}")
-        if not index or len(lines[index - 1]) > 120:
-            continue
-        place = _DACH_PLACE.match(line)
-        street = _DACH_STREET.search(lines[index - 1]) if place else None
+        place = _DACH_PLACE.match(line) if start else None
+        street = _DACH_STREET.search(_line_before(text, start)) if place else None
         if place and street:
             found.append(f"{street[1]}, {place[1]} {place[2].strip()}")
     return found
+
+
+def _line_before(text: str, start: int) -> str:
+    """The line that ends before ``start``, empty where it is too long for a street alone."""
+    begun = text.rfind("\n", max(0, start - 122), start - 1) + 1
+    return text[begun : start - 1] if begun or start <= 121 else ""
 
 
 _UK_CODE = re.compile(r"[A-PR-UWYZ][A-HK-Y]?\d[\dA-HJKMNPR-Y]? \d[ABD-HJLNP-UW-Z]{2}(?![A-Za-z0-9])")

@@ -164,7 +164,7 @@ class Document:
         """The absolute addresses of loaded scripts, delayed ones too."""
         found = []
         for script in self.markup.scripts:
-            for name in _SOURCE_ATTRIBUTES:
+            for name in _SOURCE_ATTRIBUTES if "src" in script.attributes.lower() else ():
                 if url := self.absolute(raw_attribute(script.attributes, name)):
                     found.append(url)
                     break
@@ -277,6 +277,8 @@ def _raw_pattern(name: str) -> re.Pattern[str]:
 
 def raw_attribute(attributes: str, name: str) -> str | None:
     """The value of one attribute in a tag as written, entities decoded."""
+    if name not in attributes and name not in attributes.lower():
+        return None
     found = _raw_pattern(name).search(attributes)
     return unescape(next((value for value in found.groups() if value), "")) if found else None
 

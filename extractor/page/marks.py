@@ -169,8 +169,6 @@ def has_privacy_policy(links: list[Link]) -> bool:
 
 def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
     """Google Analytics ids (UA-, G-) and Tag Manager ids (GTM-), in order of appearance. Ads ids (AW-) are neither."""
-    analytics: dict[str, None] = {}
-    managers: dict[str, None] = {}
     places = [*asset_urls(document)]
     for script in document.markup.scripts:
         places.append(script.attributes)
@@ -178,9 +176,9 @@ def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
             ("UA-" in script.text or "G-" in script.text) and _SURROUNDINGS.search(script.text)
         ):
             places.append(script.text)
-    for place in places:
-        analytics.update(dict.fromkeys(_MEASUREMENT.findall(place)))
-        managers.update(dict.fromkeys(_TAG_MANAGER.findall(place)))
+    text = "\n".join(places)
+    analytics = dict.fromkeys(_MEASUREMENT.findall(text))
+    managers = dict.fromkeys(_TAG_MANAGER.findall(text))
     if "amp-analytics" in document.markup.start_tags:
         analytics.update(dict.fromkeys(_MEASUREMENT.findall(document.markup.html)))
     return list(analytics)[:10], list(managers)[:10]
@@ -199,6 +197,9 @@ def read_feed_urls(document: Document) -> list[str]:
     return sorted(urls, key=lambda url: urls[url])[:20]
 
 
+_SITEMAP = re.compile(r"sitemap[^/?#]{0,60}\.xml(?:\.gz)?$", re.IGNORECASE)
+
+
 def read_sitemap_urls(document: Document, links: list[Link]) -> list[str]:
     """Sitemaps for machines that the page names."""
     urls = [
@@ -206,5 +207,5 @@ def read_sitemap_urls(document: Document, links: list[Link]) -> list[str]:
         for relations, attributes in document.link_elements
         if "sitemap" in relations
     ]
-    urls += [link.url for link in links if re.search(r"sitemap[^/?#]{0,60}\.xml(?:\.gz)?$", link.url, re.IGNORECASE)]
+    urls += [link.url for link in links if ".xml" in link.url.lower() and _SITEMAP.search(link.url)]
     return list(dict.fromkeys(url for url in urls if url))[:20]
