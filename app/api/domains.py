@@ -1,10 +1,9 @@
-"""Reading what a tenant has: lists by keyset, one row, its changes, and everything as a stream."""
+"""Reading what a tenant has: lists by keyset, one row, and its changes."""
 
 from __future__ import annotations
 
 import base64
 import json
-from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Literal
@@ -14,13 +13,10 @@ from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
 from app.api.errors import ApiError
-from app.database import Database
 from domain_queue import DomainStatus
 
 Connection = AsyncConnection[Any]
 Sort = Literal["newest", "oldest", "domain", "-domain", "completed_at", "-completed_at"]
-
-EXPORT_CHUNK_ROWS = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -221,100 +217,3 @@ async def list_changes(
         await cur.execute(SELECT_CHANGES, {"domain_id": domain_id, "before": before, "limit": limit + 1})
         rows = await cur.fetchall()
     return rows[:limit], str(rows[limit - 1]["id"]) if len(rows) > limit else None
-
-
-CSV_HEADER = (
-    "domain,status,title,description,language,email_addresses,phone_numbers,physical_addresses,facebook,x,linkedin,"
-    "instagram,youtube,is_wordpress,wordpress_version,technologies,final_url,error_code,last_error,created_at,"
-    "completed_at,id\r\n"
-)
-
-# Rows leave Postgres as finished lines: formatting a million of them here would cost more than reading them.
-# A chunk is a statement of its own, so that no snapshot grows old while somebody downloads slowly.
-EXPORT_CHUNK = """
-    WITH chunk AS (
-        SELECT d.*
-        FROM domains AS d
-        WHERE (%(status)s::domain_status IS NULL OR d.status = %(status)s)
-          AND (%(pattern)s::text IS NULL OR d.domain ILIKE %(pattern)s OR d.title ILIKE %(pattern)s)
-          AND (
-              %(batch_id)s::uuid IS NULL
-              OR EXISTS (SELECT FROM batch_items AS i WHERE i.batch_id = %(batch_id)s AND i.domain_id = d.id)
-          )
-          AND d.seq > %(seq)s
-        ORDER BY d.seq
-        LIMIT %(limit)s
-    )
-"""
-EXPORT_CSV = (
-    EXPORT_CHUNK  # noqa: S608 - constants, joined once
-    + """
-    SELECT
-        c.seq,
-        csv_line(ARRAY[
-            c.domain, c.status::text, c.title, c.description, c.language,
-            array_to_string(c.email_addresses, ' '), array_to_string(c.phone_numbers, ' '),
-            (
-                SELECT string_agg(address, ' | ')
-                FROM jsonb_array_elements_text(
-                    CASE WHEN jsonb_typeof(c.domain_metadata -> 'physical_addresses') = 'array'
-                    THEN c.domain_metadata -> 'physical_addresses' END
-                ) AS a (address)
-            ),
-            c.domain_metadata -> 'social_links' ->> 'facebook', c.domain_metadata -> 'social_links' ->> 'x',
-            c.domain_metadata -> 'social_links' ->> 'linkedin', c.domain_metadata -> 'social_links' ->> 'instagram',
-            c.domain_metadata -> 'social_links' ->> 'youtube', c.is_wordpress::text, c.wordpress_version,
-            (
-                SELECT string_agg(concat_ws(' ', t ->> 'name', t ->> 'version'), ', ')
-                FROM jsonb_array_elements(
-                    CASE WHEN jsonb_typeof(c.domain_metadata -> 'technologies') = 'array'
-                    THEN c.domain_metadata -> 'technologies' END
-                ) AS t
-            ),
-            c.domain_metadata ->> 'final_url', c.error_code, c.last_error, to_json(c.created_at) #>> '{}',
-            to_json(c.completed_at) #>> '{}', c.id::text
-        ])
-    FROM chunk AS c
-    ORDER BY c.seq
-"""
-)
-EXPORT_JSONL = (
-    EXPORT_CHUNK
-    + """
-    SELECT
-        c.seq,
-        json_build_object(
-            'id', c.id, 'domain', c.domain, 'status', c.status, 'title', c.title, 'description', c.description,
-            'language', c.language, 'is_wordpress', c.is_wordpress, 'wordpress_version', c.wordpress_version,
-            'email_addresses', c.email_addresses, 'phone_numbers', c.phone_numbers, 'favicon_url', c.favicon_url,
-            'logo_url', c.logo_url, 'error_code', c.error_code, 'last_error', c.last_error, 'batch_id', c.batch_id,
-            'created_at', c.created_at, 'updated_at', c.updated_at, 'completed_at', c.completed_at,
-            'domain_metadata', c.domain_metadata
-        )::text
-    FROM chunk AS c
-    ORDER BY c.seq
-"""
-)
-
-
-async def export_domains(
-    database: Database, tenant_id: UUID, chosen: Filter, *, file_format: Literal["csv", "jsonl"]
-) -> AsyncIterator[bytes]:
-    """Every domain chosen, oldest first, in pieces of bounded size; a connection is held for one piece at a time.
-
-    CSV begins with a byte order mark, without which spreadsheets misread UTF-8.
-    """
-    statement, end = (EXPORT_CSV, "\r\n") if file_format == "csv" else (EXPORT_JSONL, "\n")
-    if file_format == "csv":
-        yield ("\ufeff" + CSV_HEADER).encode()
-    seq = -1
-    while True:
-        params = chosen.params() | {"seq": seq, "limit": EXPORT_CHUNK_ROWS}
-        async with database.tenant(tenant_id) as conn:
-            cur = await conn.execute(statement, params)
-            rows = await cur.fetchall()
-        if rows:
-            seq = rows[-1][0]
-            yield (end.join([line for _, line in rows]) + end).encode()
-        if len(rows) < EXPORT_CHUNK_ROWS:
-            return

@@ -266,7 +266,8 @@ def export(
     """
 
     async def work(database: Database, settings: Settings) -> None:
-        from app.api.domains import Filter, export_domains
+        from app.api.domains import Filter
+        from app.api.exports import export_domains
         from domain_queue import DomainStatus
 
         chosen = Filter(status=None if status is None else DomainStatus(status), q=query)
