@@ -29,9 +29,14 @@ def registrable(host: str) -> str:
     return registrable_domain(host)
 
 
+_PLAIN_HOST = re.compile(r"https?://(?:www\.)?+([a-z0-9.-]+)(?=[/?#]|\Z)")
+
+
 @lru_cache(maxsize=4_096)
 def host_of(url: str) -> str:
     """The lower-case host of an address, without a leading ``www.``; empty where it has none."""
+    if plain := _PLAIN_HOST.match(url):
+        return plain[1]
     try:
         return (urlsplit(url).hostname or "").removeprefix("www.")
     except ValueError:

@@ -8,7 +8,7 @@ import binascii
 import codecs
 import itertools
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Final
 from urllib.parse import parse_qsl, unquote
 
@@ -212,17 +212,18 @@ _WHOLE: Final = (
     "data-email", "data-mail", "data-mailto", "data-e", "data-enc-email", "data-address", "data-email-address", "data-contact",
     "data-href", "data-clipboard-text", "data-ea", "data-eml", "data-mailadresse", "data-encoded-email",
 )  # fmt: skip
-_ATTRIBUTE_NAMES: Final = frozenset([*_WHOLE, *(first for first, _ in _PARTS)])
 _DATA_NAMES = re.compile(r"data-[a-z0-9-]{1,24}(?==)")
 
 
 def _attributes(document: Document) -> Iterator[Address]:
     tags = document.markup.start_tags
-    names = _ATTRIBUTE_NAMES.intersection(_DATA_NAMES.findall(tags))
+    written = set(_DATA_NAMES.findall(tags))
+    parts = [pair for pair in _PARTS if written.issuperset(pair)]
+    names = written.intersection(_WHOLE).union(first for first, _ in parts)
     if names:
         for node in document.tree.css(", ".join(f"[{name}]" for name in sorted(names)))[:300]:
             attributes = node.attributes
-            yield from _from_parts(attributes)
+            yield from _from_parts(attributes, parts)
             for name in _WHOLE:
                 if value := attributes.get(name):
                     yield from _from_code(value[:500], rot13=name == "data-enc-email")
@@ -236,15 +237,15 @@ def _attributes(document: Document) -> Iterator[Address]:
                 yield from evaluated(unquote(code[:2_000]))
 
 
-def _from_parts(attributes: object) -> Iterator[Address]:
-    values = {name: value for name, value in attributes.items() if value}  # type: ignore[attr-defined]
-    for first, second in _PARTS:
-        if first in values and second in values:
-            domain = values[second].lstrip("@")
-            ending = values.get("data-tld", "").lstrip(".")
+def _from_parts(attributes: Mapping[str, str | None], parts: list[tuple[str, str]]) -> Iterator[Address]:
+    for first, second in parts:
+        local, domain = attributes.get(first), attributes.get(second)
+        if local and domain:
+            domain = domain.lstrip("@")
+            ending = (attributes.get("data-tld") or "").lstrip(".")
             if ending and not domain.endswith("." + ending):
                 domain = f"{domain}.{ending}"
-            yield from addresses_in(f"{values[first].rstrip('@')}@{domain}")
+            yield from addresses_in(f"{local.rstrip('@')}@{domain}")
 
 
 def _from_code(value: str, *, rot13: bool) -> Iterator[Address]:
