@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import itertools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from phonenumbers import PhoneNumberType
 
 from extractor.models import Found
 from extractor.page.document import Document
+from extractor.page.phone_words import FAX_AFTER_PHONE, FAX_LABEL, OTHER_LABEL, PHONE_LABEL, SHORT_PHONE_LABEL
 from extractor.page.regions import likely_regions, region_of_country
 from extractor.page.structured import Node, text_of, texts_of
 from extractor.page.text import lower_text, remove_invisible
@@ -36,29 +38,8 @@ _WHATSAPP = re.compile(
     r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:[^#]{0,200}&)?phone=)\+?(\d{8,15})(?!\d)", re.IGNORECASE
 )
 
-#: The labels are looked for in lower case: without regard to case, a search takes several times as long.
-_PHONE_LABEL = re.compile(
-    r"(?<![^\W\d_])(?:tel(?:e(?:fon(?:nummer|o|u|i|it)?|phone|foon(?:nummer)?|foni?|f))?|tél(?:éphone)?|tlf|tfn|phone|ph|fon|fone|fono|call|mobil\w{0,4}|mob"
-    r"|handy|cell(?:ulare|ulaire|ulari)?|celular|móvil|movil|telemóvel|gsm|hotline|whatsapp|rufnummer|ruf|fixe|portable|puhelin|puh|komórka|kom|telefono|teléfono"
-    r"|telefone|τηλ\w{0,6}|тел\w{0,6}|電話|电话|電話番号|전화|טלפון|هاتف|contact|kontakt|dial|sms|zentrale|durchwahl|office|direct|appel\w{0,3}|llam\w{1,5}"
-    r"|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![^\W\d_])|☎|📞|📱|✆|🕿"
-)
-_SHORT_PHONE_LABEL = re.compile(r"(?:^|[\s|(])[TtMmPp]\s?[.:|]?\s*$|(?:^|\s)(?:[TMP])\s")
-_FAX_LABEL = re.compile(
-    r"(?<![a-z])(?:tele)?fax(?![a-z])|télécopie|faks|факс|φαξ|传真|傳真|ファックス|팩스|(?:^|[\s|(])f\s?[.:]\s*$|📠|🖷"
-)
-#: Words whose numbers are no telephone numbers.
-_OTHER_LABEL = re.compile(
-    r"(?<![a-z])(?:u?st-?\s?id(?:nr|-nr|entifikations\w*)?|ust\.?-?id|umsatzsteuer\w*|steuer\s?-?n(?:umme)?r|finanzamt|hr[ab]|handelsregister\w*|registernummer|iban|bic|swift"
-    r"|konto\w*|blz|kto|vat(?:[ -]?(?:no|number|id|reg\w*))?|tva|tax\s?(?:id|no)\w*|ein|siren|siret|rcs|ape|naf|kbis|abn|acn|arbn|afsl|kvk|btw|bsn|nif|cif|nipc|dni|p\.?\s?iva|partita\s?iva|iva"
-    r"|c\.?f|cod(?:ice)?\.?\s?fisc\w*|rea|cnpj|cpf|rut|rfc|cuit|nit|ruc|org(?:anisations|anisasjons|\.)?[ -]?n(?:umme|ú|u)?r|cvr|se-nr|y-tunnus|krs|nip|regon|ičo|ico|dič|dic|cui|adószám"
-    r"|company\s(?:no|number|registration)|registered\s(?:in|number|no|company)|registration\s(?:no|number)|reg\.?\s?n[or]|charity\s(?:no|number)\w*|licen[cs]e(?:\s(?:no|number))?|lic"
-    r"|npi|ndc|isbn|issn|ean|gtin|upc|sku|asin|artikel\w*|art\.?-?nr|order\s?(?:no|number|id)|bestell\w*|ref(?:erence)?|invoice|rechnungs\w*|kunden-?n\w*|case|ticket|tracking|serial|model|part\s?n\w*"
-    r"|lat(?:itude)?|l(?:ng|ong?|ongitude)|gps|coordinates|koordinaten|postfach|p\.?o\.?\s?box|bp|cp|plz|zip|version|build|id|aktenzeichen|az|betriebsnummer|lanr|bsnr|ik|dea|nmls|dre|mls|crd|finra|dot|mc)"
-    r"\s{0,2}(?:[.:#]|nr|no|n°|nº|number|nummer|-|\s)?[\s.:#°º-]{0,4}(?:[a-z]{0,3}\s?-?)$"
-)
 _DATE = re.compile(
-    r"(?:19|20)\d\d\s?[-–./]\s?(?:0?[1-9]|1[0-2])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])(?!\d)|(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:(?:19|20)\d\d|\d\d(?!\d))"
+    r"(?<!\d)(?:19|20)\d\d\s?[-–./]\s?(?:0?[1-9]|1[0-2])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])(?!\d)|(?<!\d)(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:(?:19|20)\d\d|\d\d(?!\d))"
     r"|(?:19|20)\d\d\s?[-–/]\s?(?:19|20)\d\d|\d{1,2}[:.]\d\d\s?[-–]\s?\d{1,2}[:.]\d\d|^(?:19|20)\d{2}\s(?:19|20)\d{2}|^(?:19|20)\d{12}$"
 )
 _TIME_RANGE = re.compile(r"^\d{1,2}[.:]?(?:00|15|30|45)?\s?[-–]\s?\d{1,2}[.:]?(?:00|15|30|45)?$")
@@ -244,12 +225,14 @@ def _words_as_numbers(text: str) -> Iterator[Candidate]:
 
 
 def _candidate(number: str, before: str, label: str) -> Candidate | None:
-    if _TIME_RANGE.match(number.strip()) or (before and _OTHER_LABEL.search(lower_text(before))):
+    if _TIME_RANGE.match(number.strip()) or (before and OTHER_LABEL.search(lower_text(before))):
         return None
     lowered = lower_text(label)
-    fax, phone = _last(_FAX_LABEL, lowered), _last(_PHONE_LABEL, lowered)
-    if phone < 0 and _SHORT_PHONE_LABEL.search(label[-4:]):
+    fax, phone = _last(FAX_LABEL, lowered), _last(PHONE_LABEL, lowered)
+    if phone < 0 and SHORT_PHONE_LABEL.search(label[-4:]):
         phone = len(label)
+    if fax < 0 and label.rstrip().endswith("F") and FAX_AFTER_PHONE.search(before):
+        fax = len(label) + 1
     # "Tel/Fax: 123": both words side by side name one number.
     is_fax = fax > phone and not (phone >= 0 and fax - phone < 14 and _SIDE_BY_SIDE.search(label[phone:fax]))
     return Candidate(text=number.strip(), before=before, labelled=phone >= 0 or fax >= 0, fax=is_fax)
@@ -347,6 +330,7 @@ def _first_valid(text: str, regions: list[str]) -> phonenumbers.PhoneNumber | No
 def number_in_text(candidate: Candidate, regions: list[str]) -> str | None:
     """The number a run of digits in a text stands for, if it looks like one or is called one."""
     text = _prepared(candidate.text)
+    text = text.lstrip("( ") if ")" not in text else text
     shorter = _ALTERNATIVE.sub("", text)
     if shorter != text and ("/" in shorter or re.search(r"\d\s\d", shorter)) and len(re.sub(r"\D", "", shorter)) >= 7:
         text = shorter
@@ -369,7 +353,7 @@ _PRICE_LIKE = re.compile(r"[1-9]\d{0,2}(?:[. ]\d{3})+")
 def _unlabelled(text: str, region: str) -> phonenumbers.PhoneNumber | None:
     """A number that nothing announces has to be written as the country writes its numbers."""
     groups = _GROUP.findall(text)
-    if len(groups) < 2 or len(groups) > 6 or _PRICE_LIKE.fullmatch(text):
+    if len(groups) < 2 or len(groups) > 6 or _PRICE_LIKE.fullmatch(text) or _is_series(groups):
         return None
     number = _parsed(text, region)
     if number is None:
@@ -378,8 +362,16 @@ def _unlabelled(text: str, region: str) -> phonenumbers.PhoneNumber | None:
         return number if _AMERICAN.fullmatch(text) else None
     if text.lstrip("([ ").startswith("0") and (_national_prefix(region) == "0" or region == "IT"):
         return number
-    national = phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL)
-    return number if _GROUP.findall(national) == groups and len("".join(groups)) >= 8 else None
+    national = _GROUP.findall(phonenumbers.format_number(number, phonenumbers.PhoneNumberFormat.NATIONAL))
+    if national[0] == _national_prefix(region) and groups[0] != national[0]:
+        national = national[1:]
+    return number if national == groups and len("".join(groups)) >= 8 else None
+
+
+def _is_series(groups: list[str]) -> bool:
+    """Whether the groups only count up: sizes, years or pages, "36 / 37 / 38 / 39"."""
+    numbers = [int(group) for group in groups]
+    return len(groups) >= 4 and all(0 < after - before <= 9 for before, after in itertools.pairwise(numbers))
 
 
 _AMERICAN = re.compile(r"(?:1[-. ])?(?:\(\d{3}\)\s?[-.]?\s?|\d{3}[-. /–])\d{3}[-. –]\d{4}")

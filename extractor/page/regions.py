@@ -52,6 +52,7 @@ _WORD_ENDINGS: Final = frozenset(
         "dev",
     ]
 )
+_AMERICAN_ENDINGS: Final = frozenset(["edu", "gov", "mil"])
 _ENDING_REGIONS: Final = {"uk": "GB", "el": "GR"}
 _LANGUAGE_REGIONS: Final = {
     "de": "DE", "fr": "FR", "it": "IT", "es": "ES", "nl": "NL", "pl": "PL", "sv": "SE", "da": "DK", "nb": "NO", "no": "NO", "nn": "NO",
@@ -82,7 +83,30 @@ _ADDRESS_MARKS: Final = (
     ("AU", re.compile(r"(?:NSW|VIC|QLD|TAS|ACT)\s{1,2}\d{4}(?!\d)"), None),
     ("IE", re.compile(r"[AC-FHKNPRTV-Y]\d[\dW]\s[\dAC-FHKNPRTV-Y]{4}(?!\w)"), None),
 )  # fmt: skip
-_NORTH_AMERICAN = re.compile(r"(?:\(\d{3}\)\s?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)")
+_NORTH_AMERICAN = re.compile(
+    r"(?:\(\d{3}\)\s?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)|(?<!\d)1[-. ]8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)"
+)
+#: What only the businesses of one country have to state.
+_REGISTERS: Final = (
+    ("DE", re.compile(r"\b(?:HRB \d|USt-?Id|Handelsregister|Amtsgericht)")), ("AT", re.compile(r"\bFirmenbuch|\bATU\d{8}")),
+    ("CH", re.compile(r"\bCHE-\d{3}\.\d{3}")), ("FR", re.compile(r"\b(?:SIRET|SIREN|RCS)\b.{0,20}\d{3}")),
+    ("IT", re.compile(r"\bP\.? ?I(?:VA\b|\.)|\bPartita IVA\b")), ("NL", re.compile(r"\bK\.?v\.?K\.?\b.{0,20}\d{6}", re.IGNORECASE)),
+    ("GB", re.compile(r"[Rr]egistered in England|\bVAT .{0,20}\bGB ?\d{3}")), ("BR", re.compile(r"\bCNPJ\b")),
+    ("AU", re.compile(r"\bABN:? ?\d\d ")), ("PL", re.compile(r"\b(?:REGON|KRS)\b")), ("RU", re.compile(r"\bОГРН")), ("DK", re.compile(r"\bCVR\b.{0,10}\d{8}")),
+)  # fmt: skip
+#: Signs of money that one country writes; a shop that takes several shows each of them once.
+_CURRENCIES: Final = (
+    ("£", "GB"),
+    ("грн", "UA"),
+    ("₴", "UA"),
+    ("zł", "PL"),
+    ("Kč", "CZ"),
+    ("₹", "IN"),
+    ("R$", "BR"),
+    ("руб", "RU"),
+    ("₽", "RU"),
+)
+_PRICES = 3
 _LANGUAGE_REGION = re.compile(r"[a-z]{2,3}(?:-[A-Za-z]{4})?-([A-Z]{2})$")
 MAX_REGIONS = 4
 
@@ -98,7 +122,10 @@ def likely_regions(
         weights[phonenumbers.region_code_for_country_code(code)] += 25 + min(count, 5)
     # A country ending weighs more than any address: where there is one the text need not be searched.
     is_open = region_of_host(document.host) is None
-    weights.update(dict.fromkeys(_regions_of_addresses(document.text) if is_open else (), 20))
+    if is_open:
+        weights.update(dict.fromkeys(_regions_of_addresses(document.text), 20))
+        weights.update(dict.fromkeys(_regions_of_registers(document.text), 15))
+        weights.update({region: 9 for sign, region in _CURRENCIES if document.text.count(sign) >= _PRICES})
     if is_open and not weights.keys() & {"US", "CA"} and _NORTH_AMERICAN.search(document.text):
         weights["US"] += 8
     regions = [region for region, _ in weights.most_common() if region in phonenumbers.SUPPORTED_REGIONS]
@@ -127,9 +154,15 @@ def _regions_of_addresses(text: str) -> Iterable[str]:
                 break
 
 
+def _regions_of_registers(text: str) -> Iterable[str]:
+    return [region for region, mark in _REGISTERS if mark.search(text)]
+
+
 def region_of_host(host: str) -> str | None:
     """The country of a host's ending, None for generic endings and for those sold as words."""
     ending = host.rpartition(".")[2]
+    if ending in _AMERICAN_ENDINGS:
+        return "US"
     if len(ending) != 2 or ending in _WORD_ENDINGS:
         return None
     return _ENDING_REGIONS.get(ending, ending.upper())

@@ -37,6 +37,15 @@ def phones(body: str, url: str = "https://www.acme.de/", lang: str = "de") -> se
         ("<p>Tel 06 6880 1234</p>", "https://acme.it/", "it", "+390668801234"),
         ("<p>TEL：03-3212-1234</p>", "https://acme.co.jp/", "ja", "+81332121234"),
         ("<p>Тел.: 8 (495) 123-45-67</p>", "https://acme.ru/", "ru", "+74951234567"),
+        ("<p>Звоните нам: (383) 258-29-73</p>", "https://acme.ru/", "ru", "+73832582973"),
+        ("<p>Мы работаем (383) 258-29-73</p>", "https://acme.ru/", "ru", "+73832582973"),
+        ("<p>Order now 0113 496 0000</p>", "https://acme.co.uk/", "en", "+441134960000"),
+        ("<p>Health service (215-746-3535), open</p>", "https://portal.acme.edu/", "en", "+12157463535"),
+        ("<p>call us at 1 800 277 7255</p>", "https://acme.com/", "en", "+18002777255"),
+        ("<p>Tél. : 04 78 37 12 34</p><p>RCS Lyon 504 891 234</p>", "https://acme.com/", "en", "+33478371234"),
+        ("<p>Call us on 01256 464744</p><p>£5 £10 £12</p>", "https://acme.com/", "en", "+441256464744"),
+        ("<p>(066) 580-09-09</p><p>10 грн, 20 грн, 30 грн</p>", "https://acme.com/", "ru", "+380665800909"),
+        ("<p>T 919-951-0052 F 919-928-5516</p>", "https://acme.com/", "en-US", "+19199510052"),
         ("<p>Tel/Fax: 030 23125600</p>", "https://acme.de/", "de", "+493023125600"),
         ("<p>Tel. 030 2312560/61</p>", "https://acme.de/", "de", "+49302312560"),
         ('<a href="https://wa.me/4915112345678">x</a>', "https://acme.com/", "en", "+4915112345678"),
@@ -75,6 +84,10 @@ def test_a_number_is_found_with_its_country(body: str, url: str, lang: str, numb
 )
 def test_digits_that_are_no_telephone_are_left_alone(body: str) -> None:
     assert phones(body) == set()
+
+
+def test_sizes_that_count_up_are_no_telephone() -> None:
+    assert phones("<p>Str.: 36 / 37 / 38 / 39 og 40 / 41 / 43 / 45</p>", "https://acme.dk/", "da") == set()
 
 
 @pytest.mark.parametrize("body", ["<p>SIRET 123 456 789 00012, RCS Lyon B 412 345 678, TVA FR 12 412345678</p>"])
