@@ -82,20 +82,34 @@ async def check_locks(patient: Patient) -> Check:
 
 
 SELECT_DEAD = """
-    SELECT n_live_tup, n_dead_tup, coalesce(last_autovacuum, last_vacuum), current_setting('autovacuum')::bool
-    FROM pg_stat_user_tables
-    WHERE relid = to_regclass('domains')
+    SELECT
+        t.n_live_tup, t.n_dead_tup, greatest(t.last_autovacuum, t.last_vacuum), current_setting('autovacuum')::bool,
+        coalesce(
+            (
+                SELECT option_value::bool
+                FROM pg_options_to_table(c.reloptions)
+                WHERE option_name = 'autovacuum_enabled'
+            ),
+            true
+        )
+    FROM pg_stat_user_tables AS t
+    JOIN pg_class AS c ON c.oid = t.relid
+    WHERE t.relid = to_regclass('domains')
 """
 
 
 async def check_dead_rows(patient: Patient) -> Check:
     """Vacuum keeps up with the rows that claims and results leave behind."""
     found = await patient.rows(SELECT_DEAD)
-    live, dead, vacuumed, is_on = found[0] if found else (0, 0, None, True)
+    live, dead, vacuumed, is_on, is_on_here = found[0] if found else (0, 0, None, True, True)
     last = "never" if vacuumed is None else f"{vacuumed:%Y-%m-%d %H:%M}"
     seen = f"{dead:,} dead beside {live:,} live rows in domains, last vacuum {last}"
     if not is_on:
-        return warning(f"{seen}; autovacuum is off", "turn autovacuum on, or claims slow down with every row")
+        return warning(
+            f"{seen}; autovacuum is off on the server", "turn autovacuum on, or claims slow down with every row"
+        )
+    if not is_on_here:
+        return warning(f"{seen}; autovacuum is off for domains", "ALTER TABLE domains RESET (autovacuum_enabled)")
     if dead > DEAD_ROWS_WARNING and dead > DEAD_SHARE_WARNING * max(live, 1):
         return warning(seen, "see the check vacuum_horizon; else VACUUM domains, and give autovacuum more to spend")
     return sound(seen)

@@ -9,7 +9,6 @@ import re
 import socket
 import subprocess
 import sys
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -21,11 +20,12 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from pydantic import SecretStr
 
 from app.database import Database
-from app.doctor import Check, Patient, Report, examine, readiness
+from app.doctor import Report, readiness
 from app.doctor.chain import CHAIN
 from app.settings import DEFAULT_TENANT_ID, Settings
 from domain_queue import Job, Submission, submit
 from migrations import migrate
+from tests.support.doctor import assert_broken, run_doctor, settings_for
 from tests.support.pgbouncer import Pooler, running_pooler
 from tests.support.postgres import Server
 from tests.support.queue_workers import working
@@ -33,36 +33,6 @@ from tests.support.queue_workers import working
 Connection = psycopg.AsyncConnection[Any]
 
 STEP_NAMES = {step.name for step in CHAIN}
-
-
-def settings_for(conninfo: str, **more: Any) -> Settings:
-    return Settings(_env_file=None, database_url=SecretStr(conninfo), **more)
-
-
-async def run_doctor(
-    settings: Settings | None,
-    *,
-    environ: dict[str, str] | None = None,
-    only: Sequence[str] | None = None,
-    probe_seconds: float = 8.0,
-) -> dict[str, Check]:
-    """The whole chain, or the named checks and what they need."""
-    wanted = {step.name for step in CHAIN if only is None or step.name in only}
-    wanted |= {name for step in CHAIN if step.name in wanted for name in step.needs}
-    patient = Patient(
-        settings=settings, environ=environ or {}, public_name="nowhere.invalid", probe_seconds=probe_seconds
-    )
-    report = await examine(patient, [step for step in CHAIN if step.name in wanted])
-    return {check.name: check for check in report.checks}
-
-
-def assert_broken(checks: dict[str, Check], name: str, *words: str) -> None:
-    check = checks[name]
-    assert not check.ok, check
-    assert not check.was_skipped, check
-    for word in words:
-        assert word in check.seen + " " + (check.advice or ""), check
-    assert check.advice
 
 
 async def test_a_healthy_chain_has_no_broken_link_and_leaves_nothing_behind(database: str, conn: Connection) -> None:
