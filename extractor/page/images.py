@@ -84,9 +84,9 @@ def read_logos(document: Document, nodes: list[Node]) -> list[Found]:
 def _logo_images(document: Document) -> Iterator[tuple[str | None, str, int]]:
     """The images that are a logo by place and name, by place, by name; never those that are others' logos."""
     in_header = _header_images(document)
+    is_named = any(name in document.lower_tags for name in _LOGO_BYTES)
     for image, attributes in document.images[:150]:
-        says_logo = _says_logo(attributes)
-        kinship = says_logo or _is_inside_logo(image)
+        kinship = is_named and (_says_logo(attributes) or _is_inside_logo(image))
         is_in_header = image.mem_id in in_header
         if not (kinship or is_in_header) or _is_foreign(image, attributes):
             continue
@@ -105,13 +105,15 @@ def _is_inside_logo(image: LexborNode) -> bool:
         if node is None or node.tag == "body":
             return False
         attributes = node.attributes
-        if _LOGO_NAME.search(f"{attributes.get('class') or ''} {attributes.get('id') or ''}"):
+        names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower()
+        if any(name in names for name in _LOGO_NAMES):
             return True
         node = node.parent
     return False
 
 
-_LOGO_NAME = re.compile(r"logo|navbar-brand|site-branding", re.IGNORECASE)
+_LOGO_NAMES = ("logo", "navbar-brand", "site-branding")
+_LOGO_BYTES = tuple(name.encode() for name in _LOGO_NAMES)
 
 
 def _header_images(document: Document) -> frozenset[int]:
@@ -120,11 +122,9 @@ def _header_images(document: Document) -> frozenset[int]:
 
 def _says_logo(attributes: Mapping[str, str | None]) -> bool:
     source = attributes.get("src") or ""
-    texts = (
-        "" if source.startswith("data:") else source[:500],
-        *(attributes.get(name) or "" for name in ("alt", "class", "id")),
-    )
-    return any("logo" in text.lower() for text in texts)
+    text = "" if source.startswith("data:") else source[:500]
+    text += f" {attributes.get('alt') or ''} {attributes.get('class') or ''} {attributes.get('id') or ''}"
+    return "logo" in text.lower()
 
 
 def _is_foreign(image: LexborNode, attributes: Mapping[str, str | None]) -> bool:

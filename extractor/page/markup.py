@@ -239,22 +239,20 @@ class _Scan:
     def _start(self, name: str, kind: int, attributes: str, words: str, whole: str) -> None:
         """Handle a start tag; ``whole`` is the tag with the words before it."""
         stack = self.stack
-        self.start_tags[name, attributes] = None
-        if len(attributes) > 256:
-            whole = words + self._capped(name, attributes, whole[len(words) :])
+        if attributes:
+            self.start_tags[name, attributes] = None
+            if len(attributes) > 256:
+                whole = words + self._capped(name, attributes, whole[len(words) :])
         if kind & (IS_VOID | IS_STRUCTURE):
             self.html.append(words if kind & IS_STRUCTURE and self._is_left_out(name) else whole)
             return
-        if kind & ENDS_PARAGRAPH and "p" in stack:
+        if (kind & ENDS_PARAGRAPH and "p" in stack) or (kind & ENDS_OTHERS and self._may_end(name)):
             self.html.append(words)
-            self._end_paragraph()
             whole, words = whole[len(words) :], ""
-        if kind & ENDS_OTHERS:
-            ended, stops = IMPLIED_ENDS[name]
-            if not ended.isdisjoint(stack):
-                self.html.append(words)
-                self._end_implied(ended, stops)
-                whole, words = whole[len(words) :], ""
+            if kind & ENDS_PARAGRAPH:
+                self._end_paragraph()
+            if kind & ENDS_OTHERS:
+                self._end_implied(*IMPLIED_ENDS[name])
         is_formatting = kind & IS_FORMATTING
         if len(stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
             self.html.append(words)
@@ -265,8 +263,18 @@ class _Scan:
         self.html.append(whole)
         if is_formatting:
             self.formatting += 1
-        if kind & IS_INLINE and ("none" in attributes or "hidden" in attributes) and self.hidden_below is None:
+        if (
+            attributes
+            and kind & IS_INLINE
+            and self.hidden_below is None
+            and ("none" in attributes or "hidden" in attributes)
+        ):
             self.hidden_below = len(stack) if _HIDING.search(attributes[:500]) else None
+
+    def _may_end(self, name: str) -> bool:
+        """Whether there is an open element that this start tag ends where nothing stands between."""
+        ended, stops = IMPLIED_ENDS[name]
+        return self.stack[-1:] != [] and self.stack[-1] not in stops and not ended.isdisjoint(self.stack)
 
     def _is_left_out(self, name: str) -> bool:
         """Second roots, heads and bodies; and noscript, because its content is what people without scripts see, and
