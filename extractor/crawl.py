@@ -108,18 +108,20 @@ _PATHS_BY_ENDING = {
 }
 
 _PLACE_BONUS = {"footer": 8, "nav": 6, "header": 6, "main": 0, "head": -20}
-_NEVER = re.compile(
-    r"log-?(?:in|out)|sign-?(?:in|up|out)|register|logout|abmelden|anmelden|cart|warenkorb|basket|checkout|kasse|panier"
-    r"|wishlist|add-to|wp-admin|wp-json|xmlrpc|/feed\b|/rss\b|/cdn-cgi/|/tag/|/author/|/account\b|mein-konto|my-account"
-    r"|unsubscribe|delete|/print\b|/share\b|/search\b|/calendar\b",
-    re.IGNORECASE,
+#: Parts of a path or query, in lower case, behind which nothing is told about the site, or something happens to it.
+_NEVER = (
+    *("login", "log-in", "logout", "log-out", "signin", "sign-in", "signup", "sign-up", "signout", "sign-out"),
+    *("register", "abmelden", "anmelden", "cart", "warenkorb", "basket", "checkout", "kasse", "panier", "wishlist"),
+    *("add-to", "wp-admin", "wp-json", "xmlrpc", "/cdn-cgi/", "/tag/", "/author/", "mein-konto", "my-account"),
+    *("unsubscribe", "delete"),
 )
-_NOT_A_PAGE = re.compile(
-    r"\.(?:pdf|jpe?g|png|gif|webp|avif|svg|ico|bmp|tiff?|mp[34]|m4[av]|avi|mov|webm|ogg|wav|zip|rar|7z|gz|tgz|tar|exe"
-    r"|dmg|apk|docx?|xlsx?|pptx?|odt|ods|csv|txt|xml|rss|atom|json|js|css|woff2?|ttf|eot|ics|vcf)$",
-    re.IGNORECASE,
+_NEVER_STEP = re.compile(r"/(?:feed|rss|account|print|share|search|calendar)\b")
+_FILES = (
+    "pdf jpg jpeg png gif webp avif svg ico bmp tif tiff mp3 mp4 m4a m4v avi mov webm ogg wav zip rar 7z gz tgz tar exe"
+    " dmg apk doc docx xls xlsx ppt pptx odt ods csv txt xml rss atom json js css woff woff2 ttf eot ics vcf"
 )
-_PAGE_ENDING = re.compile(r"\.(?:html?|php|aspx?|jsp)$", re.IGNORECASE)
+_FILE_ENDINGS = frozenset(_FILES.split())
+_PAGE_ENDINGS = frozenset(("html", "htm", "php", "asp", "aspx", "jsp"))
 _INDEX_ENDINGS = tuple(f"/{name}.{ending}" for name in ("index", "default") for ending in ("html", "htm", "php", "asp"))
 MAX_LINKS_LOOKED_AT = 3_000
 MAX_WORDS = 12
@@ -134,18 +136,18 @@ FRAME_VALUE = 1_000
 def word_value(text: str) -> int:
     """The highest value of any word or phrase in a folded text; 0 where it has none."""
     best = 0
-    rest = text
-    for _ in range(MAX_WORDS):
-        word = rest.partition("-")[0]
-        for phrase, value in _PHRASES.get(word, ()):
+    words = text.split("-", MAX_WORDS)
+    for number, word in enumerate(words[:MAX_WORDS]):
+        phrases, prefixes = _PHRASES.get(word), _PREFIXES.get(word[:3])
+        if phrases is None and prefixes is None:
+            continue
+        rest = "-".join(words[number:])
+        for phrase, value in phrases or ():
             if value > best and (rest == phrase or rest.startswith(f"{phrase}-")):
                 best = value
-        for prefix, value in _PREFIXES.get(word[:3], ()):
+        for prefix, value in prefixes or ():
             if value > best and rest.startswith(prefix):
                 best = value
-        rest = rest[len(word) + 1 :]
-        if not rest:
-            break
     if not text.isascii():
         best = max(best, max((value for word, value in _ANYWHERE if word in text), default=0))
     return best
@@ -153,11 +155,14 @@ def word_value(text: str) -> int:
 
 def link_value(url: str, text: str, place: str) -> float:
     """How likely the page behind an absolute URL has the contacts; below zero it is never read."""
-    path, _, query = split_url(url)[1].partition("?")
-    if _NEVER.search(url) or _NOT_A_PAGE.search(path):
+    rest = split_url(url)[1]
+    path, _, query = rest.partition("?")
+    name, dot, ending = path.rpartition(".")
+    if _is_never_read(rest.lower()) or (dot and ending.lower() in _FILE_ENDINGS):
         return -1.0
-    name = _PAGE_ENDING.sub("", unquote(path) if "%" in path else path)
-    in_path = _page_value(folded(name))
+    if not dot or ending.lower() not in _PAGE_ENDINGS:
+        name = path
+    in_path = _page_value(folded(unquote(name) if "%" in name else name))
     in_text = _page_value(folded(text)) if len(text) <= MAX_TEXT_CHARACTERS else 0
     value = max(in_path, in_text) + (5 if in_path and in_text else 0)
     # A long path that mentions the word is an article about it.
@@ -165,6 +170,11 @@ def link_value(url: str, text: str, place: str) -> float:
     if query:
         value -= 10
     return max(0.0, value + _PLACE_BONUS.get(place, 0))
+
+
+def _is_never_read(rest: str) -> bool:
+    """Whether path and query, never the host, whose name may be anything, say that this is no page to read."""
+    return any(word in rest for word in _NEVER) or _NEVER_STEP.search(rest) is not None
 
 
 def _page_value(text: str) -> int:

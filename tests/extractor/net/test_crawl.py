@@ -59,6 +59,13 @@ def test_what_changes_something_or_is_no_page_is_never_read(path: str) -> None:
     assert link_value(f"https://example.com{path}", "Contact", "footer") < 0
 
 
+@pytest.mark.parametrize(
+    "host", ["www.kartenkasse.de", "cartographers.com", "login-systems.com", "register-offices.org"]
+)
+def test_a_sites_name_says_nothing_about_its_pages(host: str) -> None:
+    assert link_value(f"https://{host}/contact", "Contact", "nav") >= CONTACT_VALUE
+
+
 def test_contact_pages_come_first_and_articles_about_contact_do_not() -> None:
     assert order(
         link("/blog/2026/contact-your-customers-with-these-ten-brilliant-newsletter-ideas"),
