@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from functools import cache, lru_cache
 
 import idna
 from publicsuffixlist import PublicSuffixList
@@ -61,6 +61,8 @@ SENTENCES = {
     "invalid_idn": "The name has characters that domain names cannot have; check the spelling.",
 }
 
+#: A scan asks for its few names again with every link and redirect.
+CACHED_NAMES = 4_096
 _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.\-]*):(?=//)", re.ASCII)
 _END_OF_AUTHORITY = re.compile(r"[/?#]")
 _LABEL = re.compile(r"[a-z0-9](?:[a-z0-9\-]*[a-z0-9])?", re.ASCII)
@@ -91,6 +93,7 @@ def normalise_domain(text: str) -> str:
     return name
 
 
+@lru_cache(CACHED_NAMES)
 def canonical_host(host: str) -> str:
     """Return a bare host in canonical spelling, ``www.`` and public suffixes kept: what every redirect has to pass.
 
@@ -106,6 +109,7 @@ def canonical_host(host: str) -> str:
     return name
 
 
+@lru_cache(CACHED_NAMES)
 def registrable_domain(host: str) -> str:
     """The name that was registered (example.co.uk for shop.example.co.uk), private suffixes such as github.io honoured.
 

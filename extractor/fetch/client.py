@@ -159,6 +159,8 @@ class Fetcher:
 
     async def _address_of(self, host: str, port: int, pace: Pace) -> str:
         """The address whose turn to wait for: the one that is tried first."""
+        if known := self.resolver.known_endpoints(host, port):
+            return known[0].address
         seconds = min(self._settings.timeout_seconds, pace.remaining_seconds())
         try:
             async with asyncio.timeout(seconds):
@@ -267,13 +269,19 @@ def clean_headers(headers: Mapping[str, str]) -> dict[str, str]:
     clean: dict[str, str] = {}
     for name, value in headers.items():
         key = name.lower()[:100]
-        text = value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")[:MAX_HEADER_CHARACTERS]
-        text = "".join(c if c.isprintable() else " " for c in text)
+        text = value[:MAX_HEADER_CHARACTERS] if value.isascii() else _as_text(value)[:MAX_HEADER_CHARACTERS]
+        if not text.isprintable():
+            text = "".join(c if c.isprintable() else " " for c in text)
         if key in clean:
             joined = clean[key] + ("\n" if key == "set-cookie" else ", ") + text
             text = joined[: 4 * MAX_HEADER_CHARACTERS]
         clean[key] = text
     return clean
+
+
+def _as_text(value: str) -> str:
+    """A header value that came as bytes of any kind, as valid text."""
+    return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
 
 
 def _tls_facts(ssl_object: ssl.SSLObject | None) -> TlsFacts | None:

@@ -45,7 +45,7 @@ def checked_url(text: str, *, base: URL | None = None) -> URL:
 def _clean(text: str) -> str:
     """Percent-encode what is not ASCII, as bytes, whatever they are; refuse what parsers read differently."""
     text = text.strip(" \t\r\n")
-    if len(text) > MAX_URL_CHARACTERS or any(unicodedata.category(c) == "Cc" for c in text):
+    if len(text) > MAX_URL_CHARACTERS or _has_control_character(text):
         raise Permanent("bad_redirect", BAD_REDIRECT)
     before_query = text.partition("?")[0]
     if "\\" in before_query:
@@ -55,6 +55,10 @@ def _clean(text: str) -> str:
         authority, slash, tail = rest.partition("/")
         return f"{scheme}://{authority}{slash}{_ascii(tail)}"
     return text if text.startswith("//") else _ascii(text)
+
+
+def _has_control_character(text: str) -> bool:
+    return not text.isprintable() and any(unicodedata.category(c) == "Cc" for c in text)
 
 
 def _ascii(text: str) -> str:

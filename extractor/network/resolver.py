@@ -127,16 +127,20 @@ class GatedResolver(AbstractResolver):
             NoSuchName, LookupFailed: as the lookup says.
             RefusedAddress: the name has only addresses that the policy refuses.
         """
+        if known := self.known_endpoints(name, port):
+            return known
         key = (name, port)
-        known = self._answers.get(key)
-        if known is not None and known[0] > time.monotonic():
-            return known[1]
         task = self._asking.get(key)
         if task is None:
             task = self._asking[key] = asyncio.create_task(self._ask(name, port))
             task.add_done_callback(lambda done: self._forget_task(key, done))
         # Shielded: whoever gives up must not cancel the answer of those who still wait for the same name.
         return await asyncio.shield(task)
+
+    def known_endpoints(self, name: str, port: int) -> list[Endpoint] | None:
+        """What ``endpoints`` would answer at once; None where it would have to ask."""
+        known = self._answers.get((name, port))
+        return known[1] if known is not None and known[0] > time.monotonic() else None
 
     def forget(self) -> None:
         """Drop every cached answer."""

@@ -23,6 +23,8 @@ READER = "extractor.page:read_page"
 #: All that a child gets of the environment: the rest has secrets, and a page might take the child over.
 ENVIRONMENT = ("PATH", "HOME", "LANG", "LC_ALL", "TZ", "VIRTUAL_ENV", "PYTHONPATH", "PYTHONHOME", "LD_LIBRARY_PATH")
 START_SECONDS = 60.0
+#: Copying a body of this size costs less than sending it apart from its head.
+MAX_JOINED_BYTES = 128 * 1024
 #: So many pages lost one after the other call for a page that cannot be at fault.
 SUSPICIOUS_LOSSES = 3
 BLAMELESS_PAGE = b"<title>A page</title>"
@@ -153,8 +155,11 @@ class PagePool:
 
     async def _ask(self, child: _Child, head: bytes, body: bytes) -> bytes:
         async with asyncio.timeout(self._limits.wall_seconds):
-            child.writer.write(head)
-            child.writer.write(body)
+            if len(body) <= MAX_JOINED_BYTES:
+                child.writer.write(head + body)  # one call to the kernel, and the child wakes once
+            else:
+                child.writer.write(head)
+                child.writer.write(body)
             await child.writer.drain()
             return (await _receive(child.reader))[1]
 
