@@ -83,16 +83,25 @@ _ADDRESS_MARKS: Final = (
     ("AU", re.compile(r"(?:NSW|VIC|QLD|TAS|ACT)\s{1,2}\d{4}(?!\d)"), None),
     ("IE", re.compile(r"[AC-FHKNPRTV-Y]\d[\dW]\s[\dAC-FHKNPRTV-Y]{4}(?!\w)"), None),
 )  # fmt: skip
-_NORTH_AMERICAN = re.compile(
-    r"(?:\(\d{3}\)\s?|\d{3}[-.])\d{3}[-.]\d{4}(?!\d)|(?<!\d)1[-. ]8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)"
+_CODES_WITH_LETTERS: Final = frozenset(("CA", "GB", "IE"))
+_LETTER_AND_DIGIT = re.compile(r"[A-Z]\d")
+#: A code in brackets or before a dash or dot; a toll-free number in full. Both begin with what is found fast.
+_NORTH_AMERICAN: Final = (
+    re.compile(r"[(\d](?:(?<=\()\d{3}\)\s?|(?<=\d)\d\d[-.])\d{3}[-.]\d{4}(?!\d)"),
+    re.compile(r"1(?<!\d1)[-. ]8(?:00|33|44|55|66|77|88)[-. ]\d{3}[-. ]\d{4}(?!\d)"),
 )
-#: What only the businesses of one country have to state.
+#: What only the businesses of one country have to state: where one of the words is, the pattern is looked for.
 _REGISTERS: Final = (
-    ("DE", re.compile(r"\b(?:HRB \d|USt-?Id|Handelsregister|Amtsgericht)")), ("AT", re.compile(r"\bFirmenbuch|\bATU\d{8}")),
-    ("CH", re.compile(r"\bCHE-\d{3}\.\d{3}")), ("FR", re.compile(r"\b(?:SIRET|SIREN|RCS)\b.{0,20}\d{3}")),
-    ("IT", re.compile(r"\bP\.? ?I(?:VA\b|\.)|\bPartita IVA\b")), ("NL", re.compile(r"\bK\.?v\.?K\.?\b.{0,20}\d{6}", re.IGNORECASE)),
-    ("GB", re.compile(r"[Rr]egistered in England|\bVAT .{0,20}\bGB ?\d{3}")), ("BR", re.compile(r"\bCNPJ\b")),
-    ("AU", re.compile(r"\bABN:? ?\d\d ")), ("PL", re.compile(r"\b(?:REGON|KRS)\b")), ("RU", re.compile(r"\bОГРН")), ("DK", re.compile(r"\bCVR\b.{0,10}\d{8}")),
+    ("DE", ("HRB ", "USt", "Handelsregister", "Amtsgericht"), re.compile(r"\b(?:HRB \d|USt-?Id|Handelsregister|Amtsgericht)")),
+    ("AT", ("Firmenbuch", "ATU"), re.compile(r"\bFirmenbuch|\bATU\d{8}")),
+    ("CH", ("CHE-",), re.compile(r"\bCHE-\d{3}\.\d{3}")),
+    ("FR", ("SIRET", "SIREN", "RCS"), re.compile(r"\b(?:SIRET|SIREN|RCS)\b.{0,20}\d{3}")),
+    ("IT", ("IVA", "P.I.", "P. I.", "PI.", "P I."), re.compile(r"\bP\.? ?I(?:VA\b|\.)|\bPartita IVA\b")),
+    ("NL", ("kvk", "KvK", "KVK", "K.v.K", "k.v.k", "K.V.K"), re.compile(r"\bK\.?v\.?K\.?\b.{0,20}\d{6}", re.IGNORECASE)),
+    ("GB", ("egistered in England", "VAT "), re.compile(r"[Rr]egistered in England|\bVAT .{0,20}\bGB ?\d{3}")),
+    ("BR", ("CNPJ",), re.compile(r"\bCNPJ\b")), ("AU", ("ABN",), re.compile(r"\bABN:? ?\d\d ")),
+    ("PL", ("REGON", "KRS"), re.compile(r"\b(?:REGON|KRS)\b")), ("RU", ("ОГРН",), re.compile(r"\bОГРН")),
+    ("DK", ("CVR",), re.compile(r"\bCVR\b.{0,10}\d{8}")),
 )  # fmt: skip
 #: Signs of money that one country writes; a shop that takes several shows each of them once.
 _CURRENCIES: Final = (
@@ -122,14 +131,24 @@ def likely_regions(
         weights[phonenumbers.region_code_for_country_code(code)] += 25 + min(count, 5)
     # A country ending weighs more than any address: where there is one the text need not be searched.
     is_open = region_of_host(document.host) is None
-    if is_open:
-        weights.update(dict.fromkeys(_regions_of_addresses(document.text), 20))
-        weights.update(dict.fromkeys(_regions_of_registers(document.text), 15))
-        weights.update({region: 9 for sign, region in _CURRENCIES if document.text.count(sign) >= _PRICES})
-    if is_open and not weights.keys() & {"US", "CA"} and _NORTH_AMERICAN.search(document.text):
+    for found in _regions_of_text(document) if is_open else ():
+        weights.update(found)
+    if is_open and not weights.keys() & {"US", "CA"} and any(mark.search(document.text) for mark in _NORTH_AMERICAN):
         weights["US"] += 8
     regions = [region for region, _ in weights.most_common() if region in phonenumbers.SUPPORTED_REGIONS]
     return regions[:MAX_REGIONS]
+
+
+def _regions_of_text(document: Document) -> list[dict[str, int]]:
+    """What the text says of countries, with its weight; read once for all that ask."""
+    known: list[dict[str, int]] | None = document.__dict__.get("_regions_of_text")
+    if known is None:
+        known = document.__dict__["_regions_of_text"] = [
+            dict.fromkeys(_regions_of_addresses(document.text), 20),
+            dict.fromkeys(_regions_of_registers(document.text), 15),
+            {region: 9 for sign, region in _CURRENCIES if document.text.count(sign) >= _PRICES},
+        ]
+    return known
 
 
 def _declared(document: Document, languages: list[str], nodes: list[Node]) -> Iterable[tuple[str, int]]:
@@ -146,7 +165,10 @@ def _declared(document: Document, languages: list[str], nodes: list[Node]) -> It
 
 
 def _regions_of_addresses(text: str) -> Iterable[str]:
+    has_letters_in_code = _LETTER_AND_DIGIT.search(text) is not None
     for region, mark, states in _ADDRESS_MARKS:
+        if region in _CODES_WITH_LETTERS and not has_letters_in_code:
+            continue
         for match in itertools.islice(mark.finditer(text), 200):
             is_word_before = text[max(0, match.start() - 1) : match.start()].isalnum()
             if not is_word_before and (states is None or match[0][:2] in states):
@@ -155,7 +177,7 @@ def _regions_of_addresses(text: str) -> Iterable[str]:
 
 
 def _regions_of_registers(text: str) -> Iterable[str]:
-    return [region for region, mark in _REGISTERS if mark.search(text)]
+    return [region for region, words, mark in _REGISTERS if any(word in text for word in words) and mark.search(text)]
 
 
 def region_of_host(host: str) -> str | None:
