@@ -8,12 +8,13 @@ from types import TracebackType
 from typing import Any, Self
 from uuid import UUID
 
-from psycopg import AsyncConnection
+from psycopg import AsyncConnection, OperationalError
 from psycopg_pool import AsyncConnectionPool
 
 from app.dsn import Dsn, parse_dsn
 from app.settings import Settings
 from domain_queue.links import link_conninfo
+from domain_queue.preparing import FORGOTTEN, Preparing, name_apart
 
 Connection = AsyncConnection[tuple[Any, ...]]
 
@@ -47,16 +48,15 @@ class Database:
             if settings.listen_database_url is not None
             else self.dsn
         )
+        self._preparing = Preparing(self.dsn.conninfo, wanted=self.dsn.prepared_statements)
         self.pool: AsyncConnectionPool[Connection] = AsyncConnectionPool(
             link_conninfo(self.dsn.conninfo, application_name=name),
-            kwargs={
-                "autocommit": True,
-                "prepare_threshold": 5 if self.dsn.prepared_statements else None,
-            },
+            kwargs={"autocommit": True},
             min_size=settings.db_min_pool_size,
             max_size=settings.db_max_pool_size,
             timeout=POOL_TIMEOUT_SECONDS,
-            check=AsyncConnectionPool.check_connection,
+            configure=self._configure,
+            check=self._check,
             open=False,
             name=name,
         )
@@ -70,6 +70,35 @@ class Database:
     ) -> None:
         await self.pool.close()
 
+    async def _configure(self, conn: Connection) -> None:
+        name_apart(conn)
+        conn.prepare_threshold = self._preparing.threshold
+
+    async def _check(self, conn: Connection) -> None:
+        """Whether the connection lives, asked by a prepared statement: an undeclared pooler shows here first."""
+        conn.prepare_threshold = self._preparing.threshold
+        try:
+            await conn.execute("SELECT 1", prepare=self._preparing.is_on)
+        except FORGOTTEN as error:
+            self._preparing.give_up(error)
+            conn.prepare_threshold = None
+            await conn.execute("SELECT 1")
+
+    @asynccontextmanager
+    async def connection(self, *, timeout: float | None = None) -> AsyncIterator[Connection]:
+        """A connection of the pool in autocommit mode, waited for at most ``timeout`` seconds.
+
+        Raises:
+            psycopg.OperationalError: also where an undeclared transaction pooler made the server forget a prepared
+                statement: its transaction is rolled back, none is prepared from then on, a second try succeeds.
+        """
+        try:
+            async with self.pool.connection(timeout=timeout) as conn:
+                yield conn
+        except FORGOTTEN as error:
+            self._preparing.give_up(error)
+            raise OperationalError("the server forgot a prepared statement; try again") from error
+
     @asynccontextmanager
     async def tenant(
         self, tenant_id: UUID, *, statement_seconds: float = STATEMENT_TIMEOUT_SECONDS
@@ -78,7 +107,7 @@ class Database:
 
         Role and tenant are set for the transaction alone, so that they hold, and end, through a transaction pooler.
         """
-        async with self.pool.connection() as conn, conn.transaction():
+        async with self.connection() as conn, conn.transaction():
             await conn.execute(
                 BECOME_TENANT, {"tenant_id": str(tenant_id), "timeout": _milliseconds(statement_seconds)}
             )
@@ -87,7 +116,7 @@ class Database:
     @asynccontextmanager
     async def system(self, *, statement_seconds: float = STATEMENT_TIMEOUT_SECONDS) -> AsyncIterator[Connection]:
         """One transaction as the owner of the tables, whom row-level security does not bind: no tenant's query."""
-        async with self.pool.connection() as conn, conn.transaction():
+        async with self.connection() as conn, conn.transaction():
             await conn.execute(LIMIT_STATEMENTS, {"timeout": _milliseconds(statement_seconds)})
             yield conn
 

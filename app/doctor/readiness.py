@@ -55,7 +55,7 @@ async def readiness(database: Database) -> list[Check]:
     done: list[Check] = []
     started = time.perf_counter()
     try:
-        async with database.pool.connection(timeout=CONNECT_SECONDS) as conn, conn.transaction():
+        async with database.connection(timeout=CONNECT_SECONDS) as conn, conn.transaction():
             await conn.execute(
                 "SELECT set_config('statement_timeout', %s, true)", (str(int(STATEMENT_SECONDS * 1000)),)
             )

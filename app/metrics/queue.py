@@ -125,7 +125,7 @@ class QueueGauges:
                 self._read_at = time.monotonic()
 
     async def _read(self, database: Database) -> None:
-        async with database.pool.connection(timeout=CONNECT_SECONDS) as conn, conn.transaction():
+        async with database.connection(timeout=CONNECT_SECONDS) as conn, conn.transaction():
             milliseconds = str(int(STATEMENT_SECONDS * 1000))
             await conn.execute("SELECT set_config('statement_timeout', %s, true)", (milliseconds,))
             [(estimate,)] = await (await conn.execute(SELECT_ESTIMATE)).fetchall()

@@ -22,6 +22,7 @@ import structlog
 from psycopg.types.json import Jsonb
 
 from domain_queue.links import TRANSIENT, link_conninfo, reconnect_delay, shut_down
+from domain_queue.preparing import FORGOTTEN, Preparing, name_apart
 
 log = structlog.get_logger("domain_queue")
 
@@ -123,7 +124,7 @@ class Lease:
         self._interval_seconds = lease_seconds / 4
         self._margin_seconds = min(5.0, lease_seconds / 5)
         self._statement_seconds = max(1.0, min(10.0, lease_seconds / 4))
-        self._prepare = prepare
+        self._preparing = Preparing(self._conninfo, wanted=prepare)
         self._report = report
         self._on_change = on_change
         self._on_clock_set_back = on_clock_set_back
@@ -222,15 +223,21 @@ class Lease:
         }
 
     def _execute(self, query: str, params: dict[str, object]) -> list[tuple[Any, ...]]:
+        try:
+            return self._execute_once(query, params)
+        except FORGOTTEN as error:
+            self._preparing.give_up(error)
+            return self._execute_once(query, params)
+
+    def _execute_once(self, query: str, params: dict[str, object]) -> list[tuple[Any, ...]]:
         if self._conn is None or self._conn.closed:
-            self._conn = psycopg.connect(
-                self._conninfo, autocommit=True, prepare_threshold=5 if self._prepare else None
-            )
+            self._conn = psycopg.connect(self._conninfo, autocommit=True, prepare_threshold=self._preparing.threshold)
+            name_apart(self._conn)
         timer = threading.Timer(self._statement_seconds, shut_down, (self._conn,))
         timer.daemon = True
         timer.start()
         try:
-            cur = self._conn.execute(query.encode(), params)
+            cur = self._conn.execute(query.encode(), params, prepare=None if self._preparing.is_on else False)
             return cur.fetchall() if cur.description is not None else []
         finally:
             timer.cancel()

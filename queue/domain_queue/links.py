@@ -21,6 +21,7 @@ from psycopg.conninfo import conninfo_to_dict, make_conninfo
 from psycopg.rows import RowMaker
 
 from domain_queue import arrays
+from domain_queue.preparing import FORGOTTEN, Preparing, name_apart
 
 Conn = AsyncConnection[tuple[Any, ...]]
 Params = Mapping[str, object]
@@ -66,7 +67,7 @@ def reconnect_delay(failures: int, rng: random.Random) -> float:
     return min(5.0, 0.1 * 2.0 ** min(failures, 10)) * rng.uniform(0.5, 1.0)
 
 
-async def connect(conninfo: str, *, seconds: float, prepare: bool) -> Conn:
+async def connect(conninfo: str, *, seconds: float, prepare_threshold: int | None = None) -> Conn:
     """An open autocommit connection, within ``seconds``.
 
     Raises:
@@ -74,7 +75,8 @@ async def connect(conninfo: str, *, seconds: float, prepare: bool) -> Conn:
         TimeoutError: nothing was heard in time.
     """
     async with asyncio.timeout(seconds):
-        conn = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=5 if prepare else None)
+        conn = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=prepare_threshold)
+    name_apart(conn)
     arrays.register(conn)
     return conn
 
@@ -89,7 +91,7 @@ class Link:
     def __init__(self, conninfo: str, *, name: str, statement_seconds: float, prepare: bool) -> None:
         self._conninfo = link_conninfo(conninfo, application_name=name)
         self._statement_seconds = statement_seconds
-        self._prepare = prepare
+        self._preparing = Preparing(self._conninfo, wanted=prepare)
         self._conn: Conn | None = None
         self._lock = asyncio.Lock()
 
@@ -108,18 +110,26 @@ class Link:
             psycopg.Error: the server refused the statement.
         """
         async with self._lock:
-            conn = await self._connection()
             try:
-                with deadline(conn, seconds or self._statement_seconds):
-                    cur: AsyncCursor[Any] = conn.cursor(binary=True, row_factory=lambda _: make_row)
-                    # A statement text of this package, never one put together from values.
-                    await cur.execute(query.encode(), params, prepare=self._prepare or None)
-                    return await cur.fetchall() if cur.description is not None else []
-            except BaseException:
-                # A cancelled or failed wait may leave an answer on its way: never hand it to the next statement.
-                if conn.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
-                    await self._drop()
-                raise
+                return await self._execute(query, params, seconds or self._statement_seconds, make_row)
+            except FORGOTTEN as error:
+                # Refused before it was executed: it can be sent again as it is.
+                self._preparing.give_up(error)
+                return await self._execute(query, params, seconds or self._statement_seconds, make_row)
+
+    async def _execute(self, query: str, params: Params, seconds: float, make_row: RowMaker[Any]) -> list[Any]:
+        conn = await self._connection()
+        try:
+            with deadline(conn, seconds):
+                cur: AsyncCursor[Any] = conn.cursor(binary=True, row_factory=lambda _: make_row)
+                # A statement text of this package, never one put together from values.
+                await cur.execute(query.encode(), params, prepare=self._preparing.is_on)
+                return await cur.fetchall() if cur.description is not None else []
+        except BaseException:
+            # A cancelled or failed wait may leave an answer on its way: never hand it to the next statement.
+            if conn.pgconn.transaction_status != psycopg.pq.TransactionStatus.IDLE:
+                await self._drop()
+            raise
 
     async def close(self) -> None:
         """Close the connection; a later use opens another."""
@@ -129,7 +139,9 @@ class Link:
         if self._conn is not None and not self._conn.closed:
             return self._conn
         await self._drop()
-        self._conn = await connect(self._conninfo, seconds=self._statement_seconds, prepare=self._prepare)
+        self._conn = await connect(
+            self._conninfo, seconds=self._statement_seconds, prepare_threshold=self._preparing.threshold
+        )
         return self._conn
 
     async def _drop(self) -> None:

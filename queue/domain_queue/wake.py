@@ -156,7 +156,7 @@ class Listener:
 
     async def _listen_until_broken(self) -> None:
         """Returns only if the link is deaf."""
-        conn = await connect(self._conninfo, seconds=10.0, prepare=False)
+        conn = await connect(self._conninfo, seconds=10.0)
         try:
             if not await self._prove(conn):
                 log.warning("listener_deaf", advice="set LISTEN_DATABASE_URL to a direct or session-mode connection")
