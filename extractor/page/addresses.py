@@ -11,6 +11,7 @@ from extractor.models import Found
 from extractor.page.document import Document
 from extractor.page.markup import bound_markup
 from extractor.page.organization import postal_address
+from extractor.page.regions import region_of_host
 from extractor.page.structured import Node, types_of
 from extractor.page.text import clean_line
 
@@ -26,7 +27,7 @@ _DACH_PLACE = re.compile(
     r"^(?:(?:DE?|AT?|CH|A|FL|L)\s?[-–]\s?)?(\d{4,5})\s([A-ZÄÖÜ][\wäöüßéèÄÖÜ.()/’' -]{1,50}?)\s*(?:$|[,|·•–(]|\s-\s|(?=Tel|Fon|Fax|E-?Mail|Germany|Deutschland|Österreich|Schweiz))"
 )
 _STREET_WORD_DE = re.compile(
-    r"(?:str(?:a(?:ß|ss)e|\.|aße)?|weg|gasse|platz|allee|ring|damm|ufer|hof|chaussee|steig|pfad|markt|berg|graben|wall|promenade|zeile|gässle|brücke|tor|park|feld|garten|winkel|kai|quai|rain|halde|steg|rue|route|via|am|an|im|auf|zum|zur|in|unter|vor|hinter|bei|alte[rn]?|neue[rn]?|große[rn]?|kleine[rn]?)\b",
+    r"(?:str(?:a(?:ß|ss)e|\.|aße)?|weg|gasse|platz|allee|ring|damm|ufer|hof|chaussee|steig|pfad|markt|berg|graben|wall|promenade|zeile|gässle|brücke|tor|park|feld|garten|winkel|kai|quai|rain|halde|steg|gürtel|lände|kamp|stieg|hang|siedlung|höhe|heide|twiete|redder|reihe|bogen|grund|anger|leite|aue|\b(?:rue|route|via|am|an|im|auf|zum|zur|in|unter|vor|hinter|bei|alte[rn]?|neue[rn]?|große[rn]?|kleine[rn]?))\b",
     re.IGNORECASE,
 )
 _DACH_LINE = re.compile(
@@ -62,7 +63,7 @@ _DUTCH = re.compile(
 )
 _NUMBER_IN_TEXT = re.compile(r"\d")
 _CONTACT_TAIL = re.compile(
-    r"(?:^|[\s,|·•(])(?:tel(?:efon|éfono|éphone|\.|:)|tél|fon\b|phone|fax|mobil|e-?mail|email|mail:|web:|www\.|https?:|t:|t\.|p:|p\.\s|öffnungszeiten|opening hours|google maps|get directions|anfahrt|view map|ust|\+\d|[\w.+-]{1,60}@).*",
+    r"(?:^|[\s,|·•(])(?:tel(?:efon|éfono|éphone|\.|:)|tél|fon\b|phone|fax|mobil|e-?mail|email|mail:|web:|www\.|https?:|t:|t\.|p:|p\.\s|öffnungszeiten|opening hours|google maps|get directions|anfahrt|view map|ust|rea\b|p\.?\s?iva|cod\. ?fisc|c\.f\.|capitale|hrb|rcs|siret|тел|電話|تلفن|\+\d|[\w.+-]{1,60}@).*",
     re.IGNORECASE | re.DOTALL,
 )
 
@@ -78,13 +79,30 @@ def read_addresses(document: Document, nodes: list[Node]) -> list[Found]:
     for element in document.tree.css("address, [itemprop=address]:not([itemscope])")[:30]:
         if text := _address_element(element.inner_html or ""):
             _add(found, text, "address element", 2)
-    for text in written_addresses(document.text):
+    for text in written_addresses(document.text, has_short_codes=_has_short_codes(document)):
         _add(found, text, "address in the text", 3)
     return found[:MAX_ADDRESSES]
 
 
+_SHORT_CODES: Final = frozenset(
+    ["AT", "CH", "LI", "LU", "DK", "NO", "BE", "NL", "HU", "SI", "BG", "LV", "AU", "NZ", "ZA", "PT"]
+)
+_SHORT_CODE_LANGUAGES: Final = ("de", "da", "nb", "no", "nl", "hu", "sl")
+
+
+def _has_short_codes(document: Document) -> bool:
+    """Whether postal codes of four digits are to be expected: anywhere else such a number is a year or a price."""
+    region = region_of_host(document.host)
+    root = document.tree.css_first("html")
+    language = (root.attributes.get("lang") or "").lower() if root is not None else ""
+    return region in _SHORT_CODES or (region is None and language.startswith(_SHORT_CODE_LANGUAGES))
+
+
+_TOUCHING = re.compile(r"\s(?:(?:[A-Z]\s?)?\(|(?:Tel|Tél|Tlf|Fax)\.?)$")
+
+
 def _add(found: list[Found], text: str, how: str, rank: int) -> None:
-    text = clean_line(text.strip(" ,;|·•-–"), 300) or ""
+    text = clean_line(_TOUCHING.sub("", text.strip(" ,;|·•-–")), 300) or ""
     key = _key(text)
     if len(key) < 10 or any(key in _key(known.value) or _key(known.value) in key for known in found):
         return
@@ -98,26 +116,35 @@ def _key(text: str) -> str:
     return re.sub(r"[\W_]+", "", text)
 
 
+#: What templates put into address elements: the line of copyright, the server's signature.
+_NO_ADDRESS = re.compile(
+    r"©|\(c\)|copyright|rights reserved|rechte vorbehalten|server at .{1,80} port \d", re.IGNORECASE
+)
+_PHONE_AT_END = re.compile(r"[\s,|]{1,4}[+(]?\d[\d ().\-/]{7,20}\s*$")
+
+
 def _address_element(html: str) -> str | None:
     """The lines of an address element that are an address: not the phone, the mail or the author's name."""
     text = bound_markup(html[:20_000]).text
-    whole = _CONTACT_TAIL.sub("", text).strip()
+    if _NO_ADDRESS.search(text):
+        return None
+    whole = _PHONE_AT_END.sub("", _CONTACT_TAIL.sub("", text)).strip()
     line = ", ".join(part.strip(" ,") for part in whole.split("\n") if part.strip(" ,"))
     has_number = len(re.findall(r"\d", line)) >= 3
     return line if has_number and 12 <= len(line) <= 250 and line.count(" ") >= 2 else None
 
 
 _CODE_IN_LINE = re.compile(r"\d{4,5} [A-ZÄÖÜ]")
-_DIGITS = re.compile(r"\d[\d-]{3,8}")
+_DIGITS = re.compile(r"\d[\d-]{3,9}")
 _CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}(?:-\d{4})?|\d{4}")
 MAX_CODES = 400
 _STATE_BEFORE = re.compile(r"(?:[A-Z]{2}|[A-Z][a-z]{3,12})\.?,?\s{1,2}\Z")
 _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
 
 
-def written_addresses(text: str) -> list[str]:
+def written_addresses(text: str, *, has_short_codes: bool = True) -> list[str]:
     """Addresses written as their country writes them, one line each. Every address has a code: only there is looked."""
-    found = _german(text) + _british(text)
+    found = _german(text, has_short_codes) + _british(text)
     for match in itertools.islice(_DIGITS.finditer(text), MAX_CODES):
         start, end = match.span()
         is_american = end - start in (5, 10) and _STATE_BEFORE.search(text, max(0, start - 16), start)
@@ -142,7 +169,15 @@ def _american(window: str, end_of_code: int) -> list[str]:
 
 def _street_and_city(text: str) -> str:
     """What stands before the state: lines and commas divide it, so that New York stays one city."""
-    return ", ".join(part.strip(" ,") for part in re.split(r"[,\n|•·]+", text) if part.strip(" ,"))
+    parts = [part.strip(" ,") for part in re.split(r"[,\n|•·]+", text) if part.strip(" ,")]
+    # A telephone or a year in the line above begins with digits too.
+    streets = [index for index, part in enumerate(parts) if _STREET_OR_BOX.match(part)] or [0]
+    is_year = len(streets) > 1 and _YEAR.match(parts[streets[0]])
+    return ", ".join(parts[streets[1] if is_year else streets[0] :])
+
+
+_YEAR = re.compile(r"(?:19|20)\d\d\s")
+_STREET_OR_BOX = re.compile(r"\d{1,6}[A-Z]?(?:-\d{1,4})?\s.{0,40}?[A-Za-z]|P\.?\s?O\.?\sBox")
 
 
 #: Street words in lower case; a window without any of them has no street of these languages.
@@ -208,14 +243,38 @@ def _romance(window: str, behind: str) -> list[str]:
     if _DUTCH_CODE.match(behind):
         patterns.append(_DUTCH)
     matches = (match for pattern in patterns for match in pattern.finditer(window))
-    return [f"{_flat(match[1])}, {_flat(match[2])}" for match in matches if _NUMBER_IN_TEXT.search(match[1])]
+    return [
+        f"{_flat(match[1])}, {_flat(match[2])}"
+        for match in matches
+        if _NUMBER_IN_TEXT.search(match[1]) and not (match.re is _DUTCH and _DAY_OF_MONTH.search(match[1]))
+    ]
 
 
 def _flat(text: str) -> str:
     return ", ".join(part.strip(" ,|·•") for part in text.split("\n") if part.strip(" ,|·•"))
 
 
-def _german(text: str) -> list[str]:
+_DAY_OF_MONTH = re.compile(
+    r"(?<![^\W\d_])(?<!\d\. )(?:jan(?:uary?)?|feb(?:ruary?)?|mar(?:ch)?|märz|apr(?:il)?|ma[yi]|june?|juni|july?|juli|aug(?:ust)?|sept?(?:ember)?|o[ck]t(?:ober)?|nov(?:ember)?|de[cz](?:ember)?)\.?\s\d{1,2}$",
+    re.IGNORECASE,
+)
+_SURE_STREET_DE = re.compile(
+    r"str(?:a(?:ß|ss)e|\.|aße)|(?:weg|gasse|platz|allee|damm|ufer|chaussee|promenade|gässle|brücke|vej|gade|väg)\b|\b(?:rue|via|route)\b",
+    re.IGNORECASE,
+)
+
+
+def _is_german_street(street: str, code: str, has_short_codes: bool) -> bool:
+    if _DAY_OF_MONTH.search(street):
+        return False
+    is_year = len(code) == 4 and 1950 <= int(code) <= 2035
+    return len(code) == 5 or (has_short_codes and not is_year) or _SURE_STREET_DE.search(street) is not None
+
+
+_CODE_OF_PLACE = re.compile(r"\d{4,5}")
+
+
+def _german(text: str, has_short_codes: bool) -> list[str]:
     """A code with a place: behind the street in its line, or in the line below it."""
     found = []
     end = -1
@@ -228,11 +287,12 @@ def _german(text: str) -> list[str]:
         if len(line) > 300:
             continue
         for match in _DACH_LINE.finditer(line):
-            if _STREET_WORD_DE.search(match[1]):
+            digits = _CODE_OF_PLACE.search(match[2])
+            if digits and _STREET_WORD_DE.search(match[1]) and _is_german_street(match[1], digits[0], has_short_codes):
                 found.append(f"{match[1]}, {match[2]}")
         place = _DACH_PLACE.match(line) if start else None
         street = _DACH_STREET.search(_line_before(text, start)) if place else None
-        if place and street:
+        if place and street and _is_german_street(street[1], place[1], has_short_codes):
             found.append(f"{street[1]}, {place[1]} {place[2].strip()}")
     return found
 

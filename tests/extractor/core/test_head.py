@@ -349,10 +349,41 @@ def test_microdata_rdfa_and_hcard_are_read_into_the_same_shape() -> None:
         ("<p>350 Fifth Avenue<br>New York, NY 10118</p>", "https://acme.com/", "350 Fifth Avenue, New York, NY 10118"),
         ("<p>10, rue de Rivoli 75004 Paris</p>", "https://acme.fr/", "10, rue de Rivoli, 75004 Paris"),
         ("<p>Oudegracht 158<br>3511 AZ Utrecht</p>", "https://acme.nl/", "Oudegracht 158, 3511 AZ Utrecht"),
+        (
+            "<p>Call (866) 687-5415<br>Left Right<br>2101 16th St NW<br>Washington, DC 20009-2103</p>",
+            "https://acme.com/",
+            "2101 16th St NW, Washington, DC 20009-2103",
+        ),
+        (
+            "<p>© 2013 Acme College<br>765 Newman Springs Road<br>Lincroft, NJ 07738</p>",
+            "https://acme.com/",
+            "765 Newman Springs Road, Lincroft, NJ 07738",
+        ),
+        (
+            "<address>Acme LLC<br>Okemos, MI 48864<br>(517) 618-1944</address>",
+            "https://acme.com/",
+            "Acme LLC, Okemos, MI 48864",
+        ),
+        ("<p>Via Roma, 81 16147 Genova T (+39) 010 1</p>", "https://acme.it/", "Via Roma, 81, 16147 Genova"),
+        ("<p>Landstrasser Gürtel 3, 1030 Wien</p>", "https://acme.at/", "Landstrasser Gürtel 3, 1030 Wien"),
     ],
 )
 def test_postal_addresses_are_one_line(html: str, url: str, address: str) -> None:
     assert [found.value for found in page(html, url).addresses] == [address]
+
+
+@pytest.mark.parametrize(
+    "html",
+    [
+        "<address>© 2014 Acme Global. All rights reserved.</address>",
+        "<address>Apache/2.4.7 (Ubuntu) Server at acme.com Port 80</address>",
+        "<p>C. Raja Mohan January 26<br>2016 Indian Express</p>",
+        "<p>Quarterly Study Q3 2014, 2015 Social Marketing Guide in Berg 3, 1010 WINS</p>",
+        "<p>Sat. Dec 06, 1200 TC Sheet Sets</p>",
+    ],
+)
+def test_what_only_has_digits_before_a_name_is_no_address(html: str) -> None:
+    assert page(html, "https://acme.com/").addresses == []
 
 
 def test_years_prices_and_names_are_no_addresses() -> None:
