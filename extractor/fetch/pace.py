@@ -10,6 +10,8 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontext
 
 AddressSlot = Callable[[str], AbstractAsyncContextManager[None]]
 REQUESTS_AT_ONCE = 2
+#: Who waits longer than this for a site's crawl-delay does not keep others from the address.
+LONG_WAIT_SECONDS = 5.0
 
 
 class Pace:
@@ -80,8 +82,16 @@ class Pace:
         if starts_at >= self._deadline:
             return False
         self._last_page = starts_at
+        if starts_at - time.monotonic() > LONG_WAIT_SECONDS:
+            await self._release_if_idle()
         await asyncio.sleep(starts_at - time.monotonic())
         return True
+
+    async def _release_if_idle(self) -> None:
+        """Let another scan have the address meanwhile."""
+        async with self._turn:
+            if self._using == 0:
+                await self.release()
 
     def pages_left(self) -> float:
         """How many more pages can begin before the deadline; infinitely many without a crawl-delay."""

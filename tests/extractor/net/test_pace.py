@@ -103,6 +103,23 @@ async def test_the_crawl_delay_lies_between_two_pages() -> None:
     assert time.monotonic() - started >= 0.4
 
 
+async def test_others_have_the_address_while_a_scan_waits_out_a_long_crawl_delay() -> None:
+    slots = Slots()
+    pace = Pace(100, slots.slot)
+    assert await pace.begin_page()
+    await _use(pace, "1.1.1.1")
+    pace.delay_seconds = 60
+
+    waiting = asyncio.create_task(pace.begin_page())
+    async with asyncio.timeout(10):
+        while slots.locks["1.1.1.1"].locked():
+            await asyncio.sleep(0.01)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+
+    assert slots.log == ["+1.1.1.1", "-1.1.1.1"]
+
+
 async def test_no_page_begins_that_the_crawl_delay_moves_beyond_the_deadline() -> None:
     pace = Pace(10)
     assert pace.pages_left() == math.inf
