@@ -2,17 +2,15 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, Literal
 from uuid import UUID
 
 from psycopg import AsyncConnection
 from psycopg.rows import dict_row
 
-from app.api.errors import ApiError
+from app.api.cursors import is_moment, is_text, read_cursor, write_cursor
 from domain_queue import DomainStatus
 
 Connection = AsyncConnection[Any]
@@ -140,28 +138,15 @@ async def list_domains(
 
 def _cursor(row: dict[str, Any], sort: Sort) -> str:
     name = KEYS[sort]
-    key = row[name] if name else None
-    if isinstance(key, datetime):
-        key = key.isoformat()
-    text = json.dumps([sort, key, row["seq"]], separators=(",", ":"))
-    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+    return write_cursor(sort, row[name] if name else None, row["seq"])
 
 
 def _position(cursor: str | None, sort: Sort) -> dict[str, object]:
     if not cursor:
         return {"key": None, "seq": None}
-    try:
-        text = base64.b64decode(cursor + "=" * (-len(cursor) % 4), altchars=b"-_", validate=True)
-        known_sort, key, seq = json.loads(text)
-        if known_sort != sort or type(seq) is not int or abs(seq) >= 2**63:
-            raise ValueError(cursor)
-        if KEYS[sort] == "completed_at":
-            key = datetime.fromisoformat(key)
-        elif KEYS[sort] == "domain" and not (isinstance(key, str) and key.isprintable()):
-            raise ValueError(cursor)
-    except (ValueError, TypeError, RecursionError):
-        raise ApiError(422, "invalid_cursor", "The cursor is not one of this list and order.") from None
-    return {"key": key if KEYS[sort] else None, "seq": seq}
+    is_key = {None: lambda key: key is None, "domain": is_text, "completed_at": is_moment}[KEYS[sort]]
+    key, seq = read_cursor(cursor, sort, is_key)
+    return {"key": key, "seq": seq}
 
 
 SELECT_DOMAIN = """

@@ -185,7 +185,7 @@ class BatchStatus(BaseModel):
     created_at: datetime
     updated_at: datetime
     counts: BatchCounts
-    domains: list[BatchDomain] = Field(description="In the order submitted.")
+    domains: list[BatchDomain] = Field(description="In the order asked for, by default as submitted.")
     next_cursor: str | None = Field(description="For the next page; null on the last.")
 
 

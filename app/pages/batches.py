@@ -10,15 +10,15 @@ from fastapi import APIRouter, Form, Request
 from starlette.datastructures import UploadFile
 from starlette.responses import RedirectResponse, Response
 
-from app.api.batches import read_batch_document
+from app.api.batches import BATCH_ORDERS, BatchSort, read_batch_document
 from app.api.csv_import import read_table
 from app.api.errors import ApiError, not_found
 from app.api.jobs import count_workers
-from app.api.routes.batches import position_of
-from app.api.services import Services, ServicesDep
+from app.api.services import ServicesDep
 from app.api.submitting import BatchOptions, sort_lines, submit_batch
 from app.pages.rendering import render
 from app.pages.visitors import ActorDep, VisitorDep, refuse_forgery
+from app.pages.wording import BATCH_SORT_WORDS
 from domain_queue import DomainStatus, cancel, retry
 
 router = APIRouter()
@@ -98,25 +98,27 @@ async def show_batch(
     identity: VisitorDep,
     services: ServicesDep,
     status: str = "",
+    sort: str = "submitted",
     cursor: str = "",
 ) -> Response:
     """Counts, and one page of the domains; a script keeps both up to date."""
     chosen = DomainStatus(status) if status in set(DomainStatus) else None
-    batch, workers = await _read(services, identity.tenant_id, batch_id, chosen, cursor)
-    values = {"batch": batch, "status": chosen, "cursor": cursor, "workers": workers, "page_rows": PAGE_ROWS}
-    return render(request, "batch.html", values)
-
-
-async def _read(
-    services: Services, tenant_id: UUID, batch_id: UUID, status: DomainStatus | None, cursor: str
-) -> tuple[dict[str, Any], int]:
-    after = position_of(cursor)
-    async with services.database.tenant(tenant_id) as conn:
-        batch = await read_batch_document(conn, batch_id, after=after, limit=PAGE_ROWS, status=status)
+    order: BatchSort = sort if sort in BATCH_ORDERS else "submitted"
+    async with services.database.tenant(identity.tenant_id) as conn:
+        batch = await read_batch_document(conn, batch_id, sort=order, cursor=cursor, limit=PAGE_ROWS, status=chosen)
         workers = await count_workers(conn)
     if batch is None:
         raise not_found("batch")
-    return batch, workers
+    values = {
+        "batch": batch,
+        "status": chosen,
+        "sort": order,
+        "sort_words": BATCH_SORT_WORDS,
+        "cursor": cursor,
+        "workers": workers,
+        "page_rows": PAGE_ROWS,
+    }
+    return render(request, "batch.html", values)
 
 
 @router.post("/batch/{batch_id}/{action}")

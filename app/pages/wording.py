@@ -58,6 +58,16 @@ SORT_WORDS = {
     "completed_at": "Scanned longest ago",
 }
 
+BATCH_SORT_WORDS = {
+    "submitted": "As submitted",
+    "domain": "Name, A to Z",
+    "-domain": "Name, Z to A",
+    "status": "Waiting first",
+    "-status": "Cancelled and failed first",
+    "-completed_at": "Latest finished",
+    "completed_at": "Earliest finished",
+}
+
 FIELD_WORDS = {
     "is_wordpress": "WordPress",
     "wordpress_version": "WordPress version",

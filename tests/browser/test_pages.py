@@ -194,6 +194,43 @@ def test_a_batch_of_three_hundred_with_failures_is_followed_to_its_end_and_retri
     assert len(download.value.path().read_text("utf-8-sig").splitlines()) == 301
 
 
+@pytest.mark.parametrize("width", [1280, 390])
+def test_the_table_of_a_batch_is_sorted_by_its_headings_and_on_a_phone_by_a_list(
+    browser: Browser, served: Any, width: int
+) -> None:
+    domains = ["plain-b-fixture.com", "missing-fixture.com", "plain-c-fixture.com", "plain-a-fixture.com"]
+    batch = served.client.post(f"{BATCHES}/batch", json={"domains": domains, "max_pages": 1}).json()
+    ended(served.client, batch["status_url"])
+    context = browser.new_context(viewport={"width": width, "height": 844})
+    page = context.new_page()
+    page.goto(f"{served.url}/batch/{batch['batch_id']}")
+    names = page.locator("tbody a.name")
+    expect(names).to_have_text(domains)
+
+    def sort(heading: str, word: str) -> None:
+        if width < 700:
+            page.get_by_label("Order").select_option(word)
+            page.get_by_role("button", name="Show").click()
+        else:
+            page.get_by_role("columnheader", name=heading).get_by_role("link").click()
+
+    sort("Domain", "Name, A to Z")
+    expect(names).to_have_text(sorted(domains))
+    sort("Domain", "Name, Z to A")
+    expect(names).to_have_text(sorted(domains)[::-1])
+    sort("Status", "Waiting first")
+    expect(names).to_have_text(["plain-b-fixture.com", "plain-c-fixture.com", "plain-a-fixture.com", domains[1]])
+    page.get_by_role("link", name="Done 3").click()
+    expect(names).to_have_text(["plain-b-fixture.com", "plain-c-fixture.com", "plain-a-fixture.com"])
+    sort("Finished", "Latest finished")
+    expect(page.locator("tbody tr")).to_have_count(3)
+    ends = page.locator("tbody time").evaluate_all("times => times.map((time) => time.dateTime)")
+    assert ends == sorted(ends, reverse=True)
+    if width > 700:
+        expect(page.get_by_role("columnheader", name="Finished")).to_have_attribute("aria-sort", "descending")
+    context.close()
+
+
 def test_a_title_that_is_markup_is_shown_as_text_everywhere(page: Page, served: Any) -> None:
     open_scan(page, served.url, "hostile-title-fixture.com")
     expect(page.locator("#who")).to_contain_text("<script>window.owned=1</script>", timeout=SOON)

@@ -8,8 +8,8 @@ from uuid import UUID
 from fastapi import APIRouter, Query
 
 from app.api.authentication import IdentityDep
-from app.api.batches import read_batch_document
-from app.api.errors import NOT_FOUND, ApiError, not_found
+from app.api.batches import BatchSort, read_batch_document
+from app.api.errors import NOT_FOUND, not_found
 from app.api.idempotency import IdempotencyKey
 from app.api.schemas import BATCHES, BatchAccepted, BatchChange, BatchRequest, BatchStatus
 from app.api.services import ServicesDep
@@ -39,30 +39,17 @@ async def status(
     batch_id: UUID,
     identity: IdentityDep,
     services: ServicesDep,
-    cursor: Annotated[str | None, Query(max_length=20, description="next_cursor of the page before.")] = None,
+    sort: Annotated[BatchSort, Query(description="A leading minus turns the order round.")] = "submitted",
+    cursor: Annotated[str | None, Query(max_length=1000, description="next_cursor of the page before.")] = None,
     limit: Annotated[int, Query(ge=1, le=1000)] = 100,
     status: Annotated[DomainStatus | None, Query(description="Only domains of this status.")] = None,
 ) -> dict[str, Any]:
-    """Counts over the whole batch, and one page of its domains in the order submitted."""
-    after = position_of(cursor)
+    """Counts over the whole batch, and one page of its domains, in the order submitted unless another is chosen."""
     async with services.database.tenant(identity.tenant_id) as conn:
-        document = await read_batch_document(conn, batch_id, after=after, limit=limit, status=status)
+        document = await read_batch_document(conn, batch_id, sort=sort, cursor=cursor, limit=limit, status=status)
     if document is None:
         raise not_found("batch")
     return document
-
-
-def position_of(cursor: str | None) -> int:
-    """The position in a cursor, -1 for the first page.
-
-    Raises:
-        ApiError: 422.
-    """
-    if not cursor:
-        return -1
-    if not (cursor.isascii() and cursor.isdigit()) or int(cursor) > 2**31 - 1:
-        raise ApiError(422, "invalid_cursor", "The cursor is not one of this list.")
-    return int(cursor)
 
 
 @router.post("/{batch_id}/retry", responses=NOT_FOUND, summary="Retry what failed")

@@ -10,12 +10,12 @@ from fastapi.responses import StreamingResponse
 from starlette.datastructures import UploadFile
 
 from app.api.authentication import IdentityDep
+from app.api.batches import position_of
 from app.api.csv_import import Table, read_table
 from app.api.domains import Filter, Sort, list_changes, list_domains, read_domain, set_rescan
 from app.api.errors import NOT_FOUND, ApiError, not_found
 from app.api.exports import export_domains
 from app.api.idempotency import IdempotencyKey
-from app.api.routes.batches import position_of
 from app.api.schemas import (
     DomainChanges,
     DomainDetail,

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import uuid
+from collections.abc import Callable
 from typing import Any
 
 import psycopg
+import pytest
 
-from domain_queue import Fail, Job, Result
+from app.api.cursors import write_cursor
+from domain_queue import DomainStatus, Fail, Job, Result
 from tests.support.web import BATCHES, WebServer, drain, succeed
 
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
@@ -60,6 +63,58 @@ async def test_the_batch_status_pages_through_its_domains_in_the_order_submitted
     assert page["total_domains"] == 25
     assert page["status"] == "pending"
     assert page["progress"] == 0
+
+
+STATUS_ORDER = {word: number for number, word in enumerate(DomainStatus)}
+
+
+def by_end(row: dict[str, Any]) -> tuple[bool, str]:
+    """What has not ended comes after everything that has."""
+    return row["completed_at"] is None, row["completed_at"] or ""
+
+
+@pytest.mark.parametrize(
+    ("sort", "key"),
+    [
+        ("domain", lambda row: row["domain"]),
+        ("status", lambda row: STATUS_ORDER[row["status"]]),
+        ("completed_at", by_end),
+    ],
+)
+async def test_every_order_of_a_batch_pages_through_all_its_domains_once(
+    web: WebServer, conn: Connection, sort: str, key: Callable[[dict[str, Any]], Any]
+) -> None:
+    batch = await submit(web, [f"site-{number}.com" for number in range(23)][::-1])
+    await conn.execute("""
+        UPDATE domains
+        SET status = (ARRAY['pending', 'processing', 'completed', 'error', 'cancelled']::domain_status[])[seq % 5 + 1],
+            completed_at = CASE WHEN seq % 5 > 1 THEN now() - make_interval(mins => (seq % 3)::int) END
+    """)
+
+    up = await all_rows(web, batch, sort=sort)
+    down = await all_rows(web, batch, sort=f"-{sort}")
+
+    assert len({row["domain"] for row in up}) == len(up) == 23
+    assert [key(row) for row in up] == sorted(key(row) for row in up)
+    if sort == "completed_at":
+        ended = [row["completed_at"] for row in down if row["completed_at"]]
+        assert ended == sorted(ended, reverse=True)
+        assert [row["completed_at"] for row in down[len(ended) :]] == [None] * (23 - len(ended))
+        assert {row["domain"] for row in down} == {row["domain"] for row in up}
+    else:
+        assert down == up[::-1]
+
+
+async def all_rows(web: WebServer, batch: dict[str, Any], **query: Any) -> list[dict[str, Any]]:
+    """The domains of a batch, page after page of four."""
+    rows: list[dict[str, Any]] = []
+    cursor = None
+    while True:
+        page = await status(web, batch, limit=4, **query, **({"cursor": cursor} if cursor else {}))
+        rows += page["domains"]
+        cursor = page["next_cursor"]
+        if cursor is None:
+            return rows
 
 
 async def test_a_batch_with_failures_is_partial_then_retried_and_completed(web: WebServer, database: str) -> None:
@@ -148,3 +203,14 @@ async def test_a_cursor_that_is_none_is_refused(web: WebServer) -> None:
     for cursor in ("x", "-1", "99999999999", "²"):
         reply = await web.client.get(batch["status_url"], params={"cursor": cursor})
         assert (reply.status_code, reply.json()["error"]["code"]) == (422, "invalid_cursor"), cursor
+    other = write_cursor("domain", "example.com", 1)
+    for sort, cursor in {
+        "status": other,
+        "-status": write_cursor("-status", ["pending"], 1),
+        "domain": write_cursor("domain", None, 1),
+        "completed_at": write_cursor("completed_at", "yesterday", 1),
+        "-domain": write_cursor("-domain", "a", 2**70),
+    }.items():
+        reply = await web.client.get(batch["status_url"], params={"cursor": cursor, "sort": sort})
+        assert (reply.status_code, reply.json()["error"]["code"]) == (422, "invalid_cursor"), sort
+    assert (await web.client.get(batch["status_url"], params={"cursor": other, "sort": "domain"})).status_code == 200
