@@ -34,7 +34,9 @@ SCAN_SECONDS = 5.0
 FILL = """
     INSERT INTO domains (tenant_id, domain, status, priority, title, domain_metadata)
     SELECT %(tenant)s, 'd' || i || '.example',
-        CASE WHEN i <= %(pending)s::bigint THEN 'pending' ELSE 'completed' END::domain_status, 50, 'A title of usual length',
+        CASE WHEN i <= %(pending)s::bigint THEN 'pending' ELSE 'completed' END::domain_status,
+        50,
+        'A title of usual length',
         CASE WHEN i > %(pending)s::bigint THEN jsonb_build_object('n', i) END
     FROM generate_series(%(first)s::bigint, %(last)s::bigint) AS i
 """
