@@ -22,6 +22,9 @@ _NO_TITLE = frozenset(
 )
 
 
+_LAST_RESORT = 9
+
+
 def found_list(*candidates: tuple[str | None, str, int]) -> list[Found]:
     """The candidates that have a value, each value once, as (value, rule, rank)."""
     found: dict[str, Found] = {}
@@ -34,15 +37,15 @@ def found_list(*candidates: tuple[str | None, str, int]) -> list[Found]:
 def read_titles(document: Document) -> list[Found]:
     """The title element, then what the page is called where it is shared, then its first heading."""
     title = readable(document.markup.title, MAX_TITLE)
-    if title and title.lower() in _NO_TITLE:
-        title = None
+    rank = _LAST_RESORT if title and title.lower() in _NO_TITLE else 0
     heading = document.tree.css_first("h1")
     return found_list(
-        (title, "title element", 0),
+        (None if rank else title, "title element", 0),
         (document.meta_line("og:title", limit=MAX_TITLE), "og:title", 1),
         (document.meta_line("twitter:title", limit=MAX_TITLE), "twitter:title", 2),
         (document.meta_line("dc.title", "title", limit=MAX_TITLE), "meta title", 3),
         (readable(heading.text(separator=" "), MAX_TITLE) if heading is not None else None, "first h1", 4),
+        (title, "title element that says little", _LAST_RESORT),
     )
 
 
@@ -104,7 +107,26 @@ def _brand_in_title(document: Document) -> str | None:
     for part in _TITLE_PARTS.split(title):
         if part and _as_label(part) == label:
             return part.strip()
+    return _words_that_spell(title, label, _as_label(document.site))
+
+
+def _words_that_spell(title: str, *labels: str) -> str | None:
+    """The words in a title that together are one of the labels: Acme.com of 'Acme.com: anvils and more'."""
+    words = [(word.strip(_PUNCTUATION), _as_label(word)) for word in title.split()[:30]]
+    for start in range(len(words)):
+        if not words[start][1]:
+            continue
+        spelled = ""
+        for end in range(start, min(start + 6, len(words))):
+            spelled += words[end][1]
+            if spelled in labels:
+                return " ".join(word for word, letters in words[start : end + 1] if letters)
+            if not any(label.startswith(spelled) for label in labels):
+                break
     return None
+
+
+_PUNCTUATION = " @,;:!?()[]{}|–—-«»\"'“”„"
 
 
 def _as_label(text: str) -> str:

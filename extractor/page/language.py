@@ -44,6 +44,12 @@ _WORDS: Final[dict[str, frozenset[str]]] = {
         "no": "og det er til for med vi på av den har du ikke oss våre som en å",
         "fi": "ja on ei se että sekä myös tai mukaan meidän ovat kanssa",
         "cs": "a v na je se pro s z že do jsme naše nebo jsou také",
+        "sk": "a v na je sa s z že do pre sú alebo nie aj ako pri všetky naša ktoré",
+        "sl": "je na za se ki iz ter pri lahko naše kot tudi smo bo vse",
+        "lt": "ir kad yra su iš į per apie mūsų jūsų tai kaip bei už arba",
+        "lv": "un ir ar par no uz kas lai vai mūsu jūsu pēc tikai visi",
+        "et": "ja on ei see et kui ka meie teie või ning oma siis kõik",
+        "ca": "i el la els les amb per una que del dels més són als seva nostra",
         "hu": "és a az hogy nem is egy van meg vagy mint csak",
         "ro": "și si de la cu pentru în este din care sunt noastre nostru mai",
         "tr": "ve bir için ile bu da de olarak en çok daha olan",
@@ -63,10 +69,16 @@ _SCRIPTS: Final = (
     ("hy", re.compile("[\u0530-\u058f]")),
     ("fa", re.compile("[\u067e\u0686\u0698\u06af]")),
     ("ar", re.compile("[\u0600-\u06ff]")),
+    ("sr", re.compile("[ђјљњћџ]")),
+    ("kk", re.compile("[әғқңөұү]")),
+    ("be", re.compile("ў")),
     ("uk", re.compile("[іїєґ]")),
     ("ru", re.compile("[\u0400-\u04ff]")),
     ("zh", re.compile("[\u4e00-\u9fff]")),
 )
+#: Languages that are told by a few letters of their own; the share of them in a text.
+_RARE_LETTERS: Final = {"ja": 0.02, "uk": 0.02, "fa": 0.01, "sr": 0.02, "kk": 0.02, "be": 0.005}
+_CZECH, _SLOVAK = re.compile("[řůěŘŮĚ]"), re.compile("[ľĺŕôäĽĹŔÔÄ]")
 _WORD = re.compile(r"[^\W\d_]+")
 _SAMPLE_CHARACTERS = 6_000
 _MIN_WORDS = 8
@@ -100,15 +112,26 @@ def language_of_text(text: str) -> str | None:
     counts = sorted(
         ((sum(word in known for word in words), language) for language, known in _WORDS.items()), reverse=True
     )
+    if {counts[0][1], counts[1][1]} == {"cs", "sk"}:
+        other = "sk" if len(_CZECH.findall(sample)) > len(_SLOVAK.findall(sample)) else "cs"
+        counts = [count for count in counts if count[1] != other]
     (best, language), (second, _) = counts[:2]
-    return language if best >= max(_MIN_WORDS // 2, len(words) // 12) and best > second * 1.2 else None
+    is_prose = best >= max(_MIN_WORDS // 2, len(words) // 12) and best > second * 1.2
+    # A shop is mostly names of goods: fewer small words will do where hardly any is of another language.
+    is_labels = best >= max(_MIN_WORDS, len(words) // 40) and best > second * 2
+    return language if is_prose or is_labels else None
+
+
+def _is_bulgarian(sample: str) -> bool:
+    """Bulgarian uses the hard sign as a vowel, and none of the letters for the Russian ones."""
+    return sample.count("ъ") >= 5 and not any(letter in sample for letter in "ыэёЫЭЁ")
 
 
 def _language_of_script(sample: str) -> str | None:
     letters = sum(character.isalpha() for character in sample)
     for language, script in _SCRIPTS:
         count = len(script.findall(sample))
-        threshold = 0.02 if language in ("ja", "uk", "fa") else 0.3
+        threshold = _RARE_LETTERS.get(language, 0.3)
         if count >= 8 and count > letters * threshold:
-            return language
+            return "bg" if language == "ru" and _is_bulgarian(sample) else language
     return None

@@ -80,6 +80,12 @@ def test_the_description_is_found_whatever_its_spelling(html: str, description: 
         ("<p>" + "The quality of our work is what you can see and what we are proud of, with all of this. " * 3, {}, "en"),
         ("<p>" + "当社は四十年以上にわたり品質と信頼を大切にしてまいりました。", {}, "ja"),
         ("<p>" + "Более сорока лет наше семейное предприятие означает качество.", {}, "ru"),
+        ("<p>" + "Търся работа в големия град, където въздухът е чист и хората са добри. Обява за къща и кът за отдих, въпроси. " * 2, {}, "bg"),
+        ("<p>" + "Hledáme pro vás to nejlepší a naše zboží je na skladě, které jsme do obchodu dovezli z hor. " * 2, {}, "cs"),
+        ("<p>" + "Hľadáme pre vás to najlepšie a naša ponuka je na sklade, ktoré sú do obchodu dovezené z hôr. " * 2, {}, "sk"),
+        ("<p>" + "Mes esame su jumis ir jūsų namuose, kad būtų gera, tai yra už kalną arba prie upės per žiemą. " * 2, {}, "lt"),
+        ("<p>" + "فروش پارچه و چادر و گل در شهر ما با قیمت مناسب برای همه مشتریان گرامی ژاله " * 3, {}, "fa"),
+        ("<p>" + "Anvils Hammers Tongs Steel Iron Copper Forge Bellows Gift cards " * 10 + "the of and for you in your with our from", {}, "en"),
     ],
 )  # fmt: skip
 def test_the_language_is_declared_or_read_from_the_text(
@@ -150,6 +156,13 @@ def test_the_site_name_is_declared_or_the_part_of_the_title_that_is_the_domain()
         == "Bäckerei Krume"
     )
     assert first(page('<meta property="og:site_name" content="Acme"><title>x | Y</title>').site_names) == "Acme"
+    assert first(page("<title>Anvils at Iron-Works.com: buy them</title>", "https://ironworks.com/").site_names) == (
+        "Iron-Works.com"
+    )
+    assert first(page("<title>Iron Works Endowment for Peace</title>", "https://ironworks.com/").site_names) == (
+        "Iron Works"
+    )
+    assert page("<title>Iron and Works</title>", "https://ironworks.com/").site_names == []
 
 
 def test_the_canonical_address_is_made_absolute() -> None:
@@ -403,3 +416,14 @@ def test_what_is_not_html_is_not_read() -> None:
         headers={"Content-Type": "application/json"},
     ).is_html
     assert read_page(b"<p>info@acme.de</p>", url="https://acme.de/").is_html
+
+
+@pytest.mark.parametrize(
+    ("html", "title"),
+    [
+        ("<title>Home Page</title>", "Home Page"),
+        ("<title>Home Page</title><h1>Acme</h1>", "Acme"),
+    ],
+)
+def test_a_title_that_says_little_is_better_than_none(html: str, title: str) -> None:
+    assert first(page(html).titles) == title
