@@ -50,7 +50,7 @@ async def run_worker(
             traced(metrics.measured(handler)) as observed,
             served(metrics.registry, host=settings.worker_metrics_host, port=settings.worker_metrics_port),
         ):
-            worker = Worker(config, observed)
+            worker = Worker(config, observed.handler, on_ended=observed.on_ended)
             metrics.watch(lambda: worker.stats)
             await worker.run(stop)
             return worker.stats

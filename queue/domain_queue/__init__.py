@@ -46,7 +46,7 @@ from domain_queue.inspection import (
     queue_depths,
     workers_alive,
 )
-from domain_queue.jobs import Handler, Job
+from domain_queue.jobs import Handler, Job, OnEnded
 from domain_queue.models import Claim, Result, Submission, Submitted
 from domain_queue.stats import Counters, WorkerStats
 from domain_queue.status import DomainStatus
@@ -70,6 +70,7 @@ __all__ = [
     "Listener",
     "Notifier",
     "OldestPending",
+    "OnEnded",
     "QueueError",
     "Result",
     "Retry",

@@ -91,3 +91,7 @@ class Job:
 
 
 Handler = Callable[[Job], Awaitable[Result | None]]
+
+#: Told once of every job when it is known what became of it: how it ended, and whether that was written. A job that was
+#: taken away or cancelled ends as ``cancelled``, and nothing is written. Must not raise, and must not take long.
+OnEnded = Callable[[Job, str, bool], None]

@@ -25,7 +25,7 @@ from domain_queue.errors import ClaimCancelled, Fail, LeaseLost, Retry
 from domain_queue.execution import Execution
 from domain_queue.in_flight import InFlight
 from domain_queue.intake import Intake
-from domain_queue.jobs import Batch, Handler, Job
+from domain_queue.jobs import Batch, Handler, Job, OnEnded
 from domain_queue.leases import Lease, Report
 from domain_queue.links import Link
 from domain_queue.models import Claim, Result
@@ -47,8 +47,9 @@ FINISHED_NOTIFY_SECONDS = 0.05
 class Worker:
     """Runs ``handler`` on claimed rows until told to stop. Made for one ``run``, inside an event loop."""
 
-    def __init__(self, config: WorkerConfig, handler: Handler) -> None:
+    def __init__(self, config: WorkerConfig, handler: Handler, *, on_ended: OnEnded | None = None) -> None:
         self.config = config
+        self._on_ended = on_ended
         self._rng = random.Random()  # noqa: S311 - jitter, not a secret
         self._counters = Counters()
         self._in_flight = InFlight()
@@ -247,6 +248,8 @@ class Worker:
             return
         self._counters.cancelled += 1
         self._in_flight.forget(job)
+        if self._on_ended is not None:
+            self._on_ended(job, "cancelled", False)
         self._close(job)
 
     def _judge(self, job: Job, result: Result | None, error: BaseException | None) -> Outcome | None:
@@ -301,6 +304,8 @@ class Worker:
             else:
                 self._counters.late_writes += 1
                 log.warning("late_write_rejected", ending=outcome.ending, **job.log_fields())
+            if self._on_ended is not None:
+                self._on_ended(job, outcome.ending, job.claim.seq in taken)
             self._close(job)
         self._intake.make_room()
         self._notifier.notify()

@@ -14,9 +14,9 @@ import psycopg
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
-from app.metrics.spans import traced
+from app.metrics.spans import Traced, traced
 from app.settings import DEFAULT_TENANT_ID
-from domain_queue import Handler, Job, Result, Retry, Submission, submit
+from domain_queue import Job, Result, Retry, Submission, cancel, submit
 from tests.support.queue_workers import working
 
 Connection = psycopg.AsyncConnection[Any]
@@ -68,9 +68,12 @@ async def scan(job: Job) -> Result:
     return Result(title="A", metadata={"pages": pages, "fetch_tier": "direct"})
 
 
-async def work(database: str, conn: Connection, handler: Handler) -> None:
+async def work(database: str, conn: Connection, observed: Traced) -> None:
     await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
-    async with working(database, handler) as worker, asyncio.timeout(20):
+    async with (
+        working(database, observed.handler, on_ended=observed.on_ended) as worker,
+        asyncio.timeout(20),
+    ):
         while worker.stats.counters.completed < 1:
             await asyncio.sleep(0.02)
 
@@ -80,9 +83,10 @@ async def test_every_attempt_of_a_job_falls_into_one_trace_that_begins_with_the_
 ) -> None:
     with collector() as (endpoint, spans):
         monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
-        with traced(scan) as handler:
-            await work(database, conn, handler)
-    assert sorted(span.name for span in spans) == ["attempt", "attempt", "job", "queue_wait", "queue_wait"]
+        with traced(scan) as observed:
+            await work(database, conn, observed)
+    parts = ["attempt", "claim", "queue_wait", "record"]
+    assert sorted(span.name for span in spans) == sorted([*parts, *parts, "job"])
     assert len({span.trace_id for span in spans}) == 1
     [job] = [span for span in spans if span.name == "job"]
     assert job.parent_span_id == b""
@@ -95,10 +99,68 @@ async def test_every_attempt_of_a_job_falls_into_one_trace_that_begins_with_the_
     assert attributes(job)["domain"] == "a.example"
 
 
+async def test_the_job_ends_with_the_commit_of_its_outcome_and_not_with_the_scan(
+    database: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scan_once(job: Job) -> Result:
+        return Result(title="A")
+
+    with collector() as (endpoint, spans):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        with traced(scan_once) as observed:
+            await work(database, conn, observed)
+    ends = {span.name: span.end_time_unix_nano for span in spans}
+    starts = {span.name: span.start_time_unix_nano for span in spans}
+    assert starts["record"] == ends["attempt"]
+    assert ends["job"] == ends["record"] > ends["attempt"]
+
+
+async def test_an_outcome_that_came_too_late_is_told_as_not_written_and_ends_no_job(
+    database: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def lose(job: Job) -> Result:
+        await conn.execute("UPDATE domains SET claim_token = claim_token + 1")
+        return Result(title="A")
+
+    with collector() as (endpoint, spans):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+        with traced(lose) as observed:
+            async with (
+                working(database, observed.handler, on_ended=observed.on_ended) as worker,
+                asyncio.timeout(20),
+            ):
+                while worker.stats.counters.late_writes < 1:
+                    await asyncio.sleep(0.02)
+    assert "job" not in {span.name for span in spans}
+    [record] = [span for span in spans if span.name == "record"]
+    assert (attributes(record)["ending"], record.status.message) == ("not_written", "not_written")
+
+
+async def test_a_job_that_was_cancelled_is_told_once_and_leaves_nothing_behind(
+    database: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    begun = asyncio.Event()
+
+    async def hold(job: Job) -> None:
+        begun.set()
+        await asyncio.sleep(600)
+
+    with collector() as (endpoint, spans):
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        [job] = await submit(conn, tenant_id=DEFAULT_TENANT_ID, submissions=[Submission(domain="a.example")])
+        with traced(hold) as observed:
+            async with working(database, observed.handler, on_ended=observed.on_ended), asyncio.timeout(20):
+                await begun.wait()
+                await cancel(conn, tenant_id=DEFAULT_TENANT_ID, ids=[job.id])
+    assert sorted(span.name for span in spans) == ["attempt", "claim", "queue_wait", "record"]
+    assert {attributes(span)["code"] for span in spans if span.name == "attempt"} == {"stopped"}
+
+
 async def test_without_an_endpoint_the_handler_is_left_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("OTEL_EXPORTER_OTLP_ENDPOINT", raising=False)
-    with traced(scan) as handler:
-        assert handler is scan
+    with traced(scan) as observed:
+        assert observed == (scan, None)
 
 
 async def test_an_endpoint_that_does_not_answer_costs_no_scan(
@@ -106,5 +168,5 @@ async def test_an_endpoint_that_does_not_answer_costs_no_scan(
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", "http://127.0.0.1:1")
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
-    with traced(scan) as handler:
-        await work(database, conn, handler)
+    with traced(scan) as observed:
+        await work(database, conn, observed)

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 
 import psycopg
 
-from domain_queue import Fail, Handler, Job, Worker, WorkerConfig, workers_alive
+from domain_queue import Fail, Handler, Job, OnEnded, Worker, WorkerConfig, workers_alive
 
 
 async def refuse(job: Job) -> None:
@@ -18,7 +18,12 @@ async def refuse(job: Job) -> None:
 
 @asynccontextmanager
 async def working(
-    conninfo: str, handler: Handler = refuse, *, concurrency: int = 4, listen_conninfo: str | None = None
+    conninfo: str,
+    handler: Handler = refuse,
+    *,
+    concurrency: int = 4,
+    listen_conninfo: str | None = None,
+    on_ended: OnEnded | None = None,
 ) -> AsyncIterator[Worker]:
     """A worker that runs, and whose lease runs, inside the block."""
     config = WorkerConfig(
@@ -28,7 +33,7 @@ async def working(
         concurrency=concurrency,
         backoff_base_seconds=0.05,
     )
-    worker, stop = Worker(config, handler), asyncio.Event()
+    worker, stop = Worker(config, handler, on_ended=on_ended), asyncio.Event()
     running = asyncio.create_task(worker.run(stop))
     async with await psycopg.AsyncConnection.connect(conninfo, autocommit=True) as conn:
         while not await workers_alive(conn):
