@@ -14,6 +14,7 @@ from prometheus_client import CollectorRegistry
 
 from app.api import errors
 from app.api.errors import COMMON_ERRORS
+from app.api.examples import add_examples
 from app.api.hub import Hub
 from app.api.images import SiteImages
 from app.api.limits import QueueAllowance, RateLimiter
@@ -22,8 +23,10 @@ from app.api.middleware import BodyLimit, Measures, RequestLog, SecurityHeaders
 from app.api.routes import batches, domains, images, operations, scans
 from app.api.schemas import BATCHES, DOMAINS, SCANS
 from app.api.services import Services
+from app.api.spans import RequestSpans, web_spans
 from app.api.webhooks import WebhookSender
 from app.database import Database
+from app.metrics.spans import are_wanted as spans_are_wanted
 from app.pages.installation import install as install_pages
 from app.settings import Settings
 from domain_queue import FINISHED_CHANNEL, PENDING_CHANNEL, Listener, Notifier
@@ -55,6 +58,9 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=_operation_id,
         swagger_ui_oauth2_redirect_url=None,
     )
+    generate = app.openapi
+    # The framework makes the document once, when it is first asked for, and keeps it.
+    app.openapi = lambda: app.openapi_schema or add_examples(generate())  # type: ignore[method-assign]
     app.state.settings = settings
     app.state.registry = registry
     app.state.metric_refreshers = [QueueGauges(registry).refresh]
@@ -64,6 +70,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(BodyLimit, max_bytes=settings.api_max_body_bytes)
     app.add_middleware(SecurityHeaders)
     app.add_middleware(RequestLog, measures=Measures(registry))
+    if spans_are_wanted():
+        app.add_middleware(RequestSpans)
     return app
 
 
@@ -86,6 +94,7 @@ def _operation_id(route: APIRoute) -> str:
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     settings: Settings = app.state.settings
     async with AsyncExitStack() as stack:
+        app.state.tracer = stack.enter_context(web_spans())
         database = await stack.enter_async_context(Database(settings, name="scrapersky web"))
         hub = Hub(database)
         sender = await stack.enter_async_context(WebhookSender(settings, database))

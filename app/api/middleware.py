@@ -145,7 +145,7 @@ class RequestLog:
             self._note(scope, seen["status"], seen["seconds"] or time.perf_counter() - started)
 
     def _note(self, scope: Scope, status: int, seconds: float) -> None:
-        path = _template(scope)
+        path = template_of(scope)
         self._measures.requests.labels(scope["method"], path, str(status)).inc()
         self._measures.seconds.labels(path).observe(seconds)
         write = log.warning if status >= 500 else log.debug

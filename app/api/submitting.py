@@ -16,8 +16,9 @@ from app.api.errors import ApiError, ErrorDetail
 from app.api.idempotency import once
 from app.api.schemas import BATCHES, SCANS, BatchAccepted, Rejected, ScanAccepted, ScanRequest
 from app.api.services import Services
+from app.api.spans import note_submitted
 from app.api.webhooks import Callback, check_callback_url, owe_callback
-from domain_queue import Submission, submit
+from domain_queue import Submission, Submitted, submit
 from extractor.address import normalise_domain
 from extractor.errors import AddressError
 
@@ -82,6 +83,7 @@ async def submit_scan(
     domain = normalise_domain(request.base_url)
     url = check_callback_url(request.callback_url)
 
+    jobs: list[Submitted] = []
     async with services.database.tenant(identity.tenant_id) as conn:
 
         async def work() -> ScanAccepted:
@@ -92,6 +94,7 @@ async def submit_scan(
                 submissions=[_submission(services, identity, domain, request)],
                 quiet=True,
             )
+            jobs.append(job)
             if url is not None:
                 await owe_callback(conn, Callback(identity=identity, url=url, domain_id=job.id))
             return ScanAccepted(
@@ -105,6 +108,7 @@ async def submit_scan(
         fingerprint = f"scan {request.model_dump_json()}"
         accepted, _ = await once(conn, identity.tenant_id, idempotency_key, fingerprint, work, ScanAccepted)
     services.notifier.notify()
+    note_submitted(jobs)
     return accepted
 
 
@@ -146,13 +150,16 @@ async def submit_batch(
         details = [ErrorDetail(line=r.line, input=r.input, code=r.code, message=r.message) for r in found.rejected]
         raise ApiError(422, "no_valid_domains", "No line names a public domain.", details=details[:100])
 
+    jobs: list[Submitted] = []
     async with services.database.tenant(identity.tenant_id) as conn:
 
         async def work() -> BatchAccepted:
             await services.allowance.take(conn, identity.tenant_id, len(found.domains))
             batch_id, created_at = await _insert_batch(conn, identity, options)
             submissions = [_batch_submission(services, identity, domain, options) for domain in found.domains]
-            await submit(conn, tenant_id=identity.tenant_id, submissions=submissions, batch_id=batch_id, quiet=True)
+            jobs.extend(
+                await submit(conn, tenant_id=identity.tenant_id, submissions=submissions, batch_id=batch_id, quiet=True)
+            )
             if url is not None:
                 await owe_callback(conn, Callback(identity=identity, url=url, batch_id=batch_id))
             return BatchAccepted(
@@ -168,6 +175,7 @@ async def submit_batch(
         fingerprint = f"batch {options} {text}"
         accepted, _ = await once(conn, identity.tenant_id, idempotency_key, fingerprint, work, BatchAccepted)
     services.notifier.notify()
+    note_submitted(jobs)
     return accepted
 
 

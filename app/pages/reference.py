@@ -40,6 +40,7 @@ def _describe(document: dict[str, Any], path: str, method: str, operation: dict[
         "parameters": operation.get("parameters", []),
         "fields": _fields(document, operation),
         "body": body,
+        "answer": _example_answer(operation),
         "answers": [(code, answer.get("description", "")) for code, answer in operation.get("responses", {}).items()],
     }
 
@@ -67,3 +68,12 @@ def _fields(document: dict[str, Any], operation: dict[str, Any]) -> list[tuple[s
 def _example_body(document: dict[str, Any], operation: dict[str, Any]) -> str | None:
     examples = _json_schema(document, operation).get("examples", [])
     return json.dumps(examples[0], indent=2) if examples else None
+
+
+def _example_answer(operation: dict[str, Any]) -> str | None:
+    """What a success looks like, as text; None where it is no document."""
+    for code, answer in operation.get("responses", {}).items():
+        example = answer.get("content", {}).get("application/json", {}).get("example")
+        if code.startswith("2") and example is not None:
+            return json.dumps(example, indent=2, ensure_ascii=False)
+    return None

@@ -79,7 +79,12 @@ async def list_all(
     "/export",
     response_class=StreamingResponse,
     summary="Export domains",
-    responses={200: {"content": {"text/csv": {}, "application/x-ndjson": {}}, "description": "The file."}},
+    responses={
+        200: {
+            "content": {name: {"schema": {"type": "string"}} for name in ("text/csv", "application/x-ndjson")},
+            "description": "The file.",
+        }
+    },
 )
 async def export(
     identity: IdentityDep,

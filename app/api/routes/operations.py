@@ -10,6 +10,7 @@ from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from pydantic import BaseModel, Field
 
 from app.api.authentication import IdentityDep
+from app.api.errors import COMMON_ERRORS
 from app.api.overview import read_overview
 from app.api.schemas import Overview
 from app.api.services import ServicesDep
@@ -53,7 +54,12 @@ async def ready(services: ServicesDep) -> JSONResponse:
     return JSONResponse(content, status_code=200 if is_ready else 503, headers=headers)
 
 
-@router.get("/metrics", summary="Prometheus metrics", response_class=Response)
+@router.get(
+    "/metrics",
+    summary="Prometheus metrics",
+    response_class=Response,
+    responses={200: {"content": {"text/plain": {"schema": {"type": "string"}}}}},
+)
 async def metrics(request: Request, services: ServicesDep) -> Response:
     """Text for Prometheus; what needs the database is left out while it is away."""
     for refresh in request.app.state.metric_refreshers:
@@ -61,7 +67,7 @@ async def metrics(request: Request, services: ServicesDep) -> Response:
     return Response(generate_latest(request.app.state.registry), media_type=CONTENT_TYPE_LATEST)
 
 
-@router.get("/api/v3/overview", response_model=Overview, summary="The queue at a glance")
+@router.get("/api/v3/overview", response_model=Overview, responses=COMMON_ERRORS, summary="The queue at a glance")
 async def overview(identity: IdentityDep, services: ServicesDep) -> dict[str, Any]:
     """Depths, age, throughput and errors of this tenant in the last hour, and the workers that serve everybody."""
     async with services.database.tenant(identity.tenant_id) as conn:
