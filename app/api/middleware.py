@@ -152,7 +152,7 @@ class RequestLog:
         write("request_answered", method=scope["method"], route=path, status=status, ms=round(seconds * 1000, 1))
 
 
-def _template(scope: Scope) -> str:
+def template_of(scope: Scope) -> str:
     """The address with its parameters' names for their values, so that ids make no new series."""
     if scope["path"].startswith("/static/"):
         return "/static"
