@@ -1,8 +1,8 @@
 """OpenTelemetry in the web process: a server span for every request, in one trace with the job that it submitted.
 
-A trace's ids are made from the job and the time of its submit (see ``app.metrics.spans``), so nothing is stored with the
-row. A request without a ``traceparent`` that submits one job is a part of that job's trace. Every other request has a
-trace of its own, or its caller's; there the span ``submit`` in each job's trace is linked with it.
+A trace's ids are made from the job and the time of its submit (see ``app.metrics.spans``), so nothing is stored with
+the row. A request without a ``traceparent`` that submits one job is a part of that job's trace. Every other request has
+a trace of its own, or its caller's; there the span ``submit`` in each job's trace is linked with it.
 """
 
 from __future__ import annotations

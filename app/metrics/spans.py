@@ -4,7 +4,7 @@ The ids of a trace are made from the job and the time of its submit, so that eve
 into the same trace, and nothing has to be carried through the queue:
 
     job                 from the submit to the commit of the last attempt's outcome
-      submit            the web process's part, see ``app.api.spans``
+      POST …/scan       the request that submitted it, or ``submit``, linked with it: see ``app.api.spans``
       queue_wait        from due to claimed, once for each attempt
       claim             the statement that claimed it, together with others
       attempt           from the claim to the handler's outcome

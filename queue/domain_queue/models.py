@@ -31,6 +31,7 @@ class Submitted:
     domain: str
     status: DomainStatus
     created_at: datetime
+    submitted_at: datetime  #: with ``id``, what tells this submit from every other
     queued: bool  #: False: the row was pending or processing already, and nothing runs twice
 
 

@@ -62,11 +62,11 @@ UPSERT = """
         error_code   = NULL,
         errors       = '[]'
     WHERE d.status NOT IN ('pending', 'processing')
-    RETURNING id, domain, status, created_at
+    RETURNING id, domain, status, created_at, submitted_at
 """
 
 SELECT_QUEUED = """
-    SELECT id, domain, status, created_at
+    SELECT id, domain, status, created_at, submitted_at
     FROM domains
     WHERE tenant_id = %(tenant_id)s AND domain = ANY(%(domains)s)
 """
@@ -159,6 +159,7 @@ def _submitted(row: dict[str, Any], *, queued: bool) -> Submitted:
         domain=row["domain"],
         status=DomainStatus(row["status"]),
         created_at=row["created_at"],
+        submitted_at=row["submitted_at"],
         queued=queued,
     )
 

@@ -10,16 +10,22 @@ from datetime import timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
+import httpx
 import psycopg
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
 from app.metrics.spans import Traced, traced
 from app.settings import DEFAULT_TENANT_ID
 from domain_queue import Job, Result, Retry, Submission, cancel, submit
+from tests.support.api import BATCH, SCAN, answers, web_address
+from tests.support.processes import running, wait_for
 from tests.support.queue_workers import working
 
 Connection = psycopg.AsyncConnection[Any]
+
+SERVER = Span.SpanKind.SPAN_KIND_SERVER
 
 
 @contextmanager
@@ -170,3 +176,62 @@ async def test_an_endpoint_that_does_not_answer_costs_no_scan(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     with traced(scan) as observed:
         await work(database, conn, observed)
+
+
+TRACEPARENT = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
+
+
+@contextmanager
+def traced_web(database: str, endpoint: str) -> Iterator[httpx.Client]:
+    """A web process that sends its spans to ``endpoint``, all of them when it has ended."""
+    variables = {"DATABASE_URL": database, "ENVIRONMENT": "development", "OTEL_EXPORTER_OTLP_ENDPOINT": endpoint}
+    with (
+        running("web", "--port", "0", environment=variables) as process,
+        httpx.Client(base_url=web_address(process)) as client,
+    ):
+        wait_for(lambda: answers(client), what="the web process")
+        yield client
+
+
+async def test_the_request_that_submits_a_job_and_the_workers_part_are_one_trace(
+    database: str, conn: Connection, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def scan_once(job: Job) -> Result:
+        return Result(title="A")
+
+    with collector() as (endpoint, spans):
+        with traced_web(database, endpoint) as client:
+            job_id = client.post(SCAN, json={"base_url": "a-fixture.com"}).json()["job_id"]
+            client.post(SCAN, json={"base_url": "a-fixture.com"})  # is in the queue already
+        monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+        with traced(scan_once) as observed:
+            async with working(database, observed.handler, on_ended=observed.on_ended) as worker, asyncio.timeout(20):
+                while worker.stats.counters.completed < 1:
+                    await asyncio.sleep(0.02)
+    [job] = [span for span in spans if span.name == "job"]
+    inside = [span for span in spans if span.trace_id == job.trace_id]
+    assert sorted(span.name for span in inside) == ["POST " + SCAN, "attempt", "claim", "job", "queue_wait", "record"]
+    [request] = [span for span in inside if span.name == "POST " + SCAN]
+    assert (request.kind, request.parent_span_id) == (SERVER, job.span_id)
+    assert attributes(request)["job_id"] == attributes(job)["job_id"] == job_id
+    [again] = [span for span in spans if span.name == "POST " + SCAN and span is not request]
+    assert (attributes(again)["job_id"], attributes(again)["queued"]) == (job_id, 0)
+
+
+async def test_a_request_that_belongs_to_a_trace_stays_there_and_is_linked_with_its_jobs(database: str) -> None:
+    with collector() as (endpoint, spans), traced_web(database, endpoint) as client:
+        client.post(SCAN, json={"base_url": "a-fixture.com"}, headers={"traceparent": TRACEPARENT})
+        client.post(BATCH, json={"domains": ["b-fixture.com", "c-fixture.com"]})
+        client.get("/no/such/page")
+    [scan_request] = [span for span in spans if span.name == "POST " + SCAN]
+    [batch_request] = [span for span in spans if span.name == "POST " + BATCH]
+    submits = [span for span in spans if span.name == "submit"]
+    _, trace_id, parent_id, _ = TRACEPARENT.split("-")
+    assert (scan_request.trace_id.hex(), scan_request.parent_span_id.hex()) == (trace_id, parent_id)
+    assert [len(span.links) for span in (scan_request, batch_request)] == [1, 2]
+    assert sorted(attributes(span)["domain"] for span in submits) == ["a-fixture.com", "b-fixture.com", "c-fixture.com"]
+    for request in (scan_request, batch_request):
+        linked = [span for span in submits if span.links[0].span_id == request.span_id]
+        assert {link.trace_id for link in request.links} == {span.trace_id for span in linked}
+        assert {link.span_id for link in request.links} == {span.parent_span_id for span in linked}
+    assert [attributes(span)["http.response.status_code"] for span in spans if span.name == "GET unmatched"] == [404]
