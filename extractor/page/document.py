@@ -85,6 +85,11 @@ class Document:
         """The start tags in lower case as far as they are ASCII: a search in bytes takes half the time."""
         return self.markup.start_tags.encode("utf-8", "replace").lower()
 
+    def elements(self, selector: str, limit: int) -> list[LexborNode]:
+        """The elements that match any of the selectors, each once, in document order."""
+        found = {node.mem_id: node for node in self.tree.css(selector)[: limit * 4]}
+        return list(found.values())[:limit]
+
     @cached_property
     def host(self) -> str:
         return host_of(self.url)

@@ -26,8 +26,7 @@ _PLACEHOLDER = re.compile(
 )
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-orig-file", "data-opt-src")
 _HEADERS = (
-    'header, #header, .header, .site-header, #masthead, .navbar, .site-branding, [role="banner"], .topbar, #top, nav,'
-    ' .elementor-location-header, [class*="header" i]'
+    'header, #header, #masthead, .navbar, .site-branding, [role="banner"], .topbar, #top, nav, [class*="header" i]'
 )
 
 
@@ -106,18 +105,17 @@ def _is_inside_logo(image: LexborNode) -> bool:
             return False
         attributes = node.attributes
         names = f"{attributes.get('class') or ''} {attributes.get('id') or ''}".lower()
-        if any(name in names for name in _LOGO_NAMES):
+        if "logo" in names or "navbar-brand" in names or "site-branding" in names:
             return True
         node = node.parent
     return False
 
 
-_LOGO_NAMES = ("logo", "navbar-brand", "site-branding")
-_LOGO_BYTES = tuple(name.encode() for name in _LOGO_NAMES)
+_LOGO_BYTES = (b"logo", b"navbar-brand", b"site-branding")
 
 
 def _header_images(document: Document) -> frozenset[int]:
-    return frozenset(image.mem_id for region in document.tree.css(_HEADERS)[:20] for image in region.css("img")[:20])
+    return frozenset(image.mem_id for region in document.elements(_HEADERS, 20) for image in region.css("img")[:20])
 
 
 def _says_logo(attributes: Mapping[str, str | None]) -> bool:

@@ -55,7 +55,7 @@ def link_places(document: Document) -> dict[int, Place]:
         return known
     places: dict[int, Place] = {}
     for place, selector in _REGIONS:
-        for region in document.tree.css(selector)[:30]:
+        for region in document.elements(selector, 30):
             if place != "nav" and _is_of_an_article(region):
                 continue
             for node in region.css("a[href]"):

@@ -43,12 +43,8 @@ def remove_invisible(text: str) -> str:
 def lower_text(text: str) -> str:
     """The text in lower case, character for character beside ``text``."""
     lowered = text.lower()
-    # Few letters have a longer small form; positions must stay comparable.
-    return lowered if len(lowered) == len(text) else "".join(_lower(letter) for letter in text)
-
-
-def _lower(letter: str) -> str:
-    return letter.lower() if len(letter.lower()) == 1 else letter
+    # One letter alone has a longer small form; positions must stay comparable.
+    return lowered if len(lowered) == len(text) else "İ".join([part.lower() for part in text.split("İ")])
 
 
 def replace_forbidden(text: str) -> str:
