@@ -114,11 +114,11 @@ class Intake:
         if worker_id is None or self._room_left() <= 0:
             await self._sleep(self._room, 1.0)
             return False
-        await self._upkeep(worker_id)
         await self._wait_for_more_room()
-        if await self._claim(worker_id, self._room_left()):
-            return False
-        if not self._was_full_range:  # nothing above the watermarks: look from the beginning
+        # The claim comes first: whoever has just submitted waits for it, and for nothing that is done for all.
+        claimed = await self._claim(worker_id, self._room_left())
+        found = await self._upkeep(worker_id)
+        if claimed or found or not self._was_full_range:  # nothing above the watermarks: look from the beginning
             return False
         return await self._idle(worker_id)
 

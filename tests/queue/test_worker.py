@@ -430,3 +430,19 @@ async def test_an_idle_worker_costs_at_most_one_transaction_a_second(unvacuumed_
 def test_a_setting_out_of_range_is_refused(wrong: dict[str, float]) -> None:
     with pytest.raises(ValueError, match=next(iter(wrong))):
         WorkerConfig(conninfo="", **wrong)  # type: ignore[arg-type]
+
+
+async def test_a_claim_does_not_wait_for_the_upkeep_done_for_all(database: str, conn: Conn) -> None:
+    """Tidying is held up by a lock on its table, and what is due is handled all the same."""
+    started = asyncio.Event()
+
+    async def handle(_: Job) -> Result | None:
+        started.set()
+        return None
+
+    await add_domains(conn, 1)
+    async with await psycopg.AsyncConnection.connect(database) as holder:
+        await holder.execute("LOCK TABLE concurrency_slots IN ACCESS EXCLUSIVE MODE")
+        async with running(config(database), handle):
+            await asyncio.wait_for(started.wait(), 5)
+            await holder.rollback()

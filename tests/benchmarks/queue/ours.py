@@ -82,6 +82,7 @@ async def wait_for_jobs(conninfo: str) -> None:
         starts[job.claim.domain] = time.perf_counter()
         return None
 
+    garbage.settle()  # as `worker run` does
     worker = Worker(make_config(conninfo, concurrency=10), handle)
     stop = asyncio.Event()
     task = asyncio.create_task(worker.run(stop))
