@@ -55,7 +55,10 @@ def test_a_page_that_only_talks_about_products_uses_none_of_them() -> None:
 
 
 def test_a_picture_borrowed_from_another_site_says_nothing_about_the_borrower() -> None:
-    html = b'<img src="https://other.com/wp-content/plugins/woocommerce/assets/images/x.png"><img src="https://o.org/sites/default/files/a.jpg">'
+    html = (
+        b'<img src="https://other.com/wp-content/plugins/woocommerce/assets/images/x.png">'
+        b'<img src="https://o.org/sites/default/files/a.jpg"><img src="https://cdn.shopify.com/s/files/1/0953/a.jpg">'
+    )
 
     facts = read_page(html, url="https://www.acme.de/")
 
