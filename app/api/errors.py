@@ -23,6 +23,7 @@ from pydantic import BaseModel, Field
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
 
+from app.database import DatabaseAway
 from extractor.errors import AddressError
 
 log = structlog.get_logger("app.api")
@@ -126,6 +127,8 @@ def database_away(error: BaseException | None = None) -> tuple[int, ErrorBody, d
         body = ErrorBody(code="query_timeout", message="The question took too long to answer; narrow it down.")
     elif isinstance(error, DeadlockDetected | SerializationFailure):
         body = ErrorBody(code="busy", message="Two changes met; try again.")
+    elif isinstance(error, PoolTimeout) and not isinstance(error, DatabaseAway):
+        body = ErrorBody(code="busy", message="Too many requests wait for the database; try again in a few seconds.")
     else:
         body = ErrorBody(code="database_away", message="The database does not answer; try again in a few seconds.")
     return 503, body, {"Retry-After": str(RETRY_SECONDS)}

@@ -56,7 +56,6 @@ async def test_more_domains_than_may_wait_are_refused_whole(database: str, conn:
 
 async def test_while_the_database_is_away_the_server_runs_and_says_so() -> None:
     async with serving(web_settings(NOWHERE, db_min_pool_size=0)) as web:
-        web.app.state.services.database.pool.timeout = 0.5
         health = await web.client.get("/health")
         ready = await web.client.get("/ready")
         status = await web.client.get("/api/v3/domains")

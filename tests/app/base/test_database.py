@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+from contextlib import suppress
 from uuid import UUID, uuid4
 
 import psycopg
 import pytest
+from psycopg_pool import PoolTimeout
+from psycopg_pool.base import AttemptWithBackoff
 from pydantic import SecretStr
 
-from app.database import Database
+from app.database import AWAY_SECONDS, POOL_TIMEOUT_SECONDS, Database, DatabaseAway
 from app.settings import DEFAULT_TENANT_ID, Settings
+from tests.support.gate import Gate
+
+TERMINATE_OTHERS = """
+    SELECT pg_terminate_backend(pid)
+    FROM pg_stat_activity
+    WHERE datname = current_database() AND pid <> pg_backend_pid()
+"""
 
 
 def settings_for(conninfo: str) -> Settings:
@@ -77,3 +89,78 @@ async def test_a_statement_that_takes_too_long_is_ended(database: str) -> None:
         with pytest.raises(psycopg.errors.QueryCanceled):
             async with db.tenant(DEFAULT_TENANT_ID, statement_seconds=0.05) as conn:
                 await conn.execute("SELECT pg_sleep(30)")
+
+
+async def ask(db: Database) -> float:
+    """How long it took to be answered, or told that nobody answers."""
+    started = time.monotonic()
+    with suppress(psycopg.OperationalError):
+        async with db.system() as conn:
+            await conn.execute("SELECT 1")
+    return time.monotonic() - started
+
+
+@pytest.mark.parametrize("how", ["refused", "cut", "silent"])
+async def test_a_database_that_is_away_is_told_long_before_the_wait_for_a_busy_one_is_over(
+    database: str, how: str
+) -> None:
+    async with Gate(database) as gate, Database(settings_for(gate.conninfo)) as db:
+        if how == "refused":
+            await gate.shut()
+        else:
+            await ask(db)
+            await gate.shut() if how == "cut" else gate.silence()
+
+        started = time.monotonic()
+        with pytest.raises(DatabaseAway):
+            async with db.system():
+                pass
+        first = time.monotonic() - started
+        others = await asyncio.gather(*(ask(db) for _ in range(20)))
+
+        await gate.open()
+        while True:
+            async with asyncio.timeout(POOL_TIMEOUT_SECONDS):
+                try:
+                    async with db.system() as conn:
+                        answer = await (await conn.execute("SELECT 1")).fetchone()
+                    break
+                except psycopg.OperationalError:
+                    continue
+
+    assert max(first, *others) < POOL_TIMEOUT_SECONDS / 2
+    assert answer == (1,)
+
+
+async def test_a_pool_whose_connections_are_all_in_use_is_busy_and_not_away(database: str) -> None:
+    async with Database(settings_for(database)) as db:
+
+        async def hold() -> None:
+            async with db.system() as conn:
+                await conn.execute("SELECT pg_sleep(%s)", (AWAY_SECONDS * 1.5,))
+
+        holding = asyncio.create_task(hold())
+        await asyncio.sleep(0)
+        async with db.system() as conn:
+            answer = await (await conn.execute("SELECT 1")).fetchone()
+        await holding
+
+        async with db.connection():
+            with pytest.raises(PoolTimeout) as busy:
+                async with db.connection(timeout=0.1):
+                    pass
+
+    assert answer == (1,)
+    assert not isinstance(busy.value, DatabaseAway)
+
+
+async def test_connections_that_died_while_nobody_asked_cost_the_next_request_no_wait(database: str) -> None:
+    settings = Settings(database_url=SecretStr(database), db_min_pool_size=4, db_max_pool_size=4)
+    async with Database(settings) as db:
+        await asyncio.gather(*(ask(db) for _ in range(8)))
+        with psycopg.connect(database, autocommit=True) as conn:
+            conn.execute(TERMINATE_OTHERS)
+
+        waits = [await ask(db) for _ in range(4)]
+
+    assert max(waits) < AttemptWithBackoff.INITIAL_DELAY * 0.9
