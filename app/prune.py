@@ -2,6 +2,9 @@
 
 A finished domain goes with everything that belongs to it: its result, its changes, its places in batches, its
 callbacks. Domains that are stored only, queued, in work, or to be scanned again are kept whatever their age.
+
+With an archive every removed row is written to it in the transaction that removes it, and has reached the disk before
+that commits. A crash in between leaves the row in both places, never in none.
 """
 
 from __future__ import annotations
@@ -13,10 +16,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field
 
-from app.database import Database
+from app.archive import Archive
+from app.database import Connection, Database
 
 #: Rows looked at in one transaction.
 WINDOW_ROWS = 2_000
+#: The same where the rows are read as well, with all that belongs to them.
+ARCHIVED_ROWS = 200
 #: Answers to repeated submits are kept a day, workers that ended as well, whatever age was asked for.
 SHORTEST_AGE = timedelta(days=1)
 NIL = UUID(int=0)
@@ -37,7 +43,7 @@ class Pruned(BaseModel):
 
 # A window of the primary key after another, so that the whole takes one pass whatever is kept. SKIP LOCKED leaves a
 # row that is being submitted again; what is locked here cannot be, until it is gone.
-DELETE_DOMAINS = """
+CHOOSE_DOMAINS = """
     WITH seen AS MATERIALIZED (
         SELECT id, status, completed_at, rescan_every
         FROM domains
@@ -55,14 +61,29 @@ DELETE_DOMAINS = """
             )
           AND d.status IN ('completed', 'error', 'cancelled')
         FOR UPDATE SKIP LOCKED
-    ), deleted AS (
-        DELETE FROM domains AS d
-        USING chosen
-        WHERE d.id = chosen.id
-        RETURNING d.id
     )
-    SELECT (SELECT count(*) FROM deleted), (SELECT id FROM seen ORDER BY id DESC LIMIT 1)
+    SELECT
+        coalesce((SELECT array_agg(id) FROM chosen), ARRAY[]::uuid[]),
+        (SELECT id FROM seen ORDER BY id DESC LIMIT 1)
 """
+
+# A statement of its own, after the lock: nothing can be added to the rows any more, and all that was added is seen.
+SELECT_DOCUMENTS = """
+    SELECT jsonb_build_object(
+        'kind', 'domains',
+        'removed_at', now(),
+        'row', to_jsonb(d),
+        'domain_changes', (SELECT jsonb_agg(c ORDER BY c.id) FROM domain_changes AS c WHERE c.domain_id = d.id),
+        'batch_items', (SELECT jsonb_agg(i) FROM batch_items AS i WHERE i.domain_id = d.id),
+        'webhook_deliveries', (SELECT jsonb_agg(w ORDER BY w.id) FROM webhook_deliveries AS w WHERE w.domain_id = d.id)
+    )::text
+    FROM domains AS d
+    WHERE d.id = ANY(%(ids)s)
+    ORDER BY d.id
+"""
+
+DELETE_DOMAINS = "DELETE FROM domains WHERE id = ANY(%(ids)s)"
+
 COUNT_DOMAINS = """
     SELECT count(*)
     FROM domains
@@ -142,6 +163,29 @@ COUNT_WORKERS = """
       AND NOT EXISTS (SELECT FROM domains AS d WHERE d.status = 'processing' AND d.worker_id = w.id)
 """
 
+RETURN_CHANGES = """
+    RETURNING jsonb_build_object('kind', 'domain_changes', 'removed_at', now(), 'row', to_jsonb(domain_changes))::text
+"""
+RETURN_CALLBACKS = """
+    RETURNING
+        jsonb_build_object('kind', 'webhook_deliveries', 'removed_at', now(), 'row', to_jsonb(webhook_deliveries))::text
+"""
+# What goes with the batch is seen here as it was before.
+RETURN_BATCHES = """
+    RETURNING jsonb_build_object(
+        'kind', 'batches',
+        'removed_at', now(),
+        'row', to_jsonb(batches),
+        'webhook_deliveries', (SELECT jsonb_agg(w) FROM webhook_deliveries AS w WHERE w.batch_id = batches.id)
+    )::text
+"""
+#: What is archived. Answers to repeated submits and workers that ended are nobody's history.
+RETURNS: dict[str, LiteralString] = {
+    "domain_changes": RETURN_CHANGES,
+    "webhook_deliveries": RETURN_CALLBACKS,
+    "batches": RETURN_BATCHES,
+}
+
 # In this order: what goes with its domain is not counted again.
 DELETES: tuple[tuple[str, LiteralString], ...] = (
     ("domain_changes", DELETE_CHANGES),
@@ -172,33 +216,57 @@ async def count_prunable(database: Database, age: timedelta) -> Pruned:
     return Pruned(**found)
 
 
-async def prune(database: Database, age: timedelta, *, rows: int = WINDOW_ROWS) -> Pruned:
+async def prune(
+    database: Database, age: timedelta, *, rows: int | None = None, archive: Archive | None = None
+) -> Pruned:
     """Remove what has been over for longer than ``age``, at most ``rows`` rows in one transaction.
 
     Safe beside running workers and beside itself; ended half way, it has removed whole rows and can be run again.
+    With ``archive`` no row is removed that is not in it.
+
+    Raises:
+        ArchiveUnusable: what was to be removed next is still there.
     """
     removed = {"domains": 0}
-    async for count in _delete_domains(database, age, rows):
+    rows = rows or (WINDOW_ROWS if archive is None else ARCHIVED_ROWS)
+    async for count in _delete_domains(database, age, rows, archive):
         removed["domains"] += count
     for kind, statement in DELETES:
         removed[kind] = 0
-        while count := await _delete(database, statement, age, rows):
+        to = archive if kind in RETURNS else None
+        query = statement + RETURNS[kind] if to is not None else statement
+        while count := await _delete(database, query, {**_params(age), "rows": rows}, to):
             removed[kind] += count
     return Pruned(**removed)
 
 
-async def _delete_domains(database: Database, age: timedelta, rows: int) -> AsyncIterator[int]:
+async def _delete_domains(database: Database, age: timedelta, rows: int, archive: Archive | None) -> AsyncIterator[int]:
     after: UUID | None = NIL
     while after is not None:
         async with database.system() as conn:
-            cur = await conn.execute(DELETE_DOMAINS, {**_params(age), "after": after, "rows": rows})
-            [(count, after)] = await cur.fetchall()
-        yield count
+            cur = await conn.execute(CHOOSE_DOMAINS, {**_params(age), "after": after, "rows": rows})
+            [(ids, after)] = await cur.fetchall()
+            if ids:
+                if archive is not None:
+                    await archive.append(await _texts(conn, SELECT_DOCUMENTS, {"ids": ids}))
+                await conn.execute(DELETE_DOMAINS, {"ids": ids})
+        yield len(ids)
 
 
-async def _delete(database: Database, statement: LiteralString, age: timedelta, rows: int) -> int:
+async def _delete(
+    database: Database, statement: LiteralString, params: dict[str, object], archive: Archive | None
+) -> int:
     async with database.system() as conn:
-        return (await conn.execute(statement, {**_params(age), "rows": rows})).rowcount
+        if archive is None:
+            return (await conn.execute(statement, params)).rowcount
+        lines = await _texts(conn, statement, params)
+        await archive.append(lines)
+        return len(lines)
+
+
+async def _texts(conn: Connection, query: LiteralString, params: dict[str, object]) -> list[str]:
+    cur = await conn.execute(query, params)
+    return [text for (text,) in await cur.fetchall()]
 
 
 def _params(age: timedelta) -> dict[str, object]:
