@@ -135,7 +135,7 @@ def _address_element(html: str) -> str | None:
 
 
 #: What is looked for in the whole text names the digits: the class of all digits takes twice the time.
-_CODE_IN_LINE = re.compile(r"[0-9][0-9][0-9][0-9]+ [A-ZÄÖÜ]")
+_CODE_IN_LINE = re.compile(r"[0-9][0-9][0-9][0-9][0-9]? [A-ZÄÖÜ]")
 _DIGITS = re.compile(r"[0-9][0-9-]{3,9}")
 _CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}(?:-\d{4})?|\d{4}")
 MAX_CODES = 400
