@@ -5,7 +5,7 @@ from __future__ import annotations
 from app.doctor.configuration import check_dsn, check_ladder, check_settings, check_user_agent
 from app.doctor.examination import Step
 from app.doctor.outward import check_dns, check_extractor, check_outward
-from app.doctor.queue import check_oldest_pending, check_round_trip, check_stuck_rows, check_workers
+from app.doctor.queue import check_callbacks, check_oldest_pending, check_round_trip, check_stuck_rows, check_workers
 from app.doctor.schema import check_migrations, check_roles, check_row_level_security, check_schema
 from app.doctor.server import (
     check_clock,
@@ -38,6 +38,7 @@ CHAIN = (
     Step(name="workers", look=check_workers, needs=MIGRATED),
     Step(name="oldest_pending", look=check_oldest_pending, needs=MIGRATED),
     Step(name="stuck_rows", look=check_stuck_rows, needs=MIGRATED),
+    Step(name="callbacks", look=check_callbacks, needs=MIGRATED),
     Step(name="vacuum_horizon", look=check_vacuum_horizon, needs=CONNECTED),
     Step(name="dead_rows", look=check_dead_rows, needs=CONNECTED),
     Step(name="connections", look=check_connections, needs=CONNECTED),

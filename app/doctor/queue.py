@@ -14,6 +14,8 @@ from domain_queue import OldestPending, WorkerAlive, oldest_pending, workers_ali
 START_A_WORKER = "run: worker run"
 #: A due row that waited longer, while workers have free places, is a finding.
 WAIT_WARNING_SECONDS = 120.0
+#: Web processes look every five seconds; a call may take them fifteen.
+CALLBACK_WARNING_SECONDS = 60.0
 
 
 async def check_workers(patient: Patient) -> Check:
@@ -159,6 +161,48 @@ async def check_stuck_rows(patient: Patient) -> Check:
     return warning(
         f"{seen}; the living workers are taking them back", "nothing to do, unless it is still so in a minute"
     )
+
+
+# What has been due, and what nobody has even marked as due although its domain or its whole batch has ended.
+SELECT_CALLBACKS = """
+    SELECT count(*), extract(epoch FROM now() - min(since))::float
+    FROM (
+        SELECT available_at AS since
+        FROM webhook_deliveries
+        WHERE state = 'due' AND available_at <= now()
+        UNION ALL
+        SELECT d.updated_at
+        FROM webhook_deliveries AS w
+        JOIN domains AS d ON d.id = w.domain_id
+        WHERE w.state = 'waiting' AND d.status NOT IN ('pending', 'processing')
+        UNION ALL
+        SELECT last.updated_at
+        FROM webhook_deliveries AS w
+        CROSS JOIN LATERAL (
+            SELECT max(d.updated_at) AS updated_at
+            FROM batch_items AS i
+            JOIN domains AS d ON d.id = i.domain_id
+            WHERE i.batch_id = w.batch_id
+            HAVING bool_and(d.status NOT IN ('pending', 'processing'))
+        ) AS last
+        WHERE w.state = 'waiting' AND w.batch_id IS NOT NULL
+    ) AS owed
+"""
+
+
+async def check_callbacks(patient: Patient) -> Check:
+    """Callbacks whose work has ended are sent: by web processes, and by nothing else."""
+    [(count, seconds)] = await patient.rows(SELECT_CALLBACKS)
+    if not count:
+        return sound("none is to be sent")
+    seen = f"{count} to be sent, the first since {_duration(seconds)}"
+    if seconds > CALLBACK_WARNING_SECONDS:
+        return broken(
+            f"{seen}, and nobody sends them",
+            "run: scrapersky web; web processes send callbacks, workers do not. One that runs logs webhooks_paused if "
+            "it cannot",
+        )
+    return sound(seen)
 
 
 def _duration(seconds: float) -> str:

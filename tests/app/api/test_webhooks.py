@@ -17,6 +17,7 @@ import pytest
 from aiohttp import web as aioweb
 
 from app.api.webhooks import claim_deliveries, record_outcome
+from tests.support.doctor import assert_broken, run_doctor
 from tests.support.web import BATCHES, SCANS, bearer, default_token, drain, serving, until, web_settings
 
 Connection = psycopg.AsyncConnection[tuple[object, ...]]
@@ -94,6 +95,31 @@ async def test_a_batch_calls_back_once_when_its_last_domain_has_ended(database: 
     [(_, sent)] = receiver.calls
     assert json.loads(sent)["batch"]["batch_id"] == batch["batch_id"]
     assert json.loads(sent)["batch"]["completed_domains"] == 5
+
+
+async def test_what_is_owed_while_no_web_process_runs_is_told_by_doctor_and_sent_by_the_next(
+    database: str, conn: Connection, hosts_file: Path
+) -> None:
+    async with receiving() as receiver:
+        async with serving(allowed(database, hosts_file, receiver)) as web:
+            await web.client.post(f"{SCANS}/scan", json={"base_url": "example.com", "callback_url": URL})
+            body = {"domains": ["site-1.com", "site-2.com"], "callback_url": URL}
+            await web.client.post(f"{BATCHES}/batch", json=body)
+        early = await run_doctor(web_settings(database), only=["callbacks"])
+        await drain(database)
+        fresh = await run_doctor(web_settings(database), only=["callbacks"])
+        await conn.execute("UPDATE domains SET updated_at = now() - interval '10 minutes'")
+        late = await run_doctor(web_settings(database), only=["callbacks"])
+        assert receiver.calls == []
+
+        async with serving(allowed(database, hosts_file, receiver)):
+            await until(lambda: len(receiver.calls) == 2, what="the calls")
+            sent = await run_doctor(web_settings(database), only=["callbacks"])
+
+    assert early["callbacks"].seen == "none is to be sent"
+    assert fresh["callbacks"].ok
+    assert_broken(late, "callbacks", "2 to be sent, the first since 10 min", "scrapersky web", "workers do not")
+    assert sent["callbacks"].ok
 
 
 async def test_a_receiver_that_fails_or_redirects_is_called_again_later(
