@@ -10,7 +10,7 @@ PHONE_LABEL = re.compile(
     r"(?<![^\W\d_])(?:tel(?:e(?:fon(?:nummer|o|u|i|it)?|phone|foon(?:nummer)?|foni?|f))?|tél(?:éphone)?|tlf|tfn|phone|ph|fon|fone|fono|call|mobil\w{0,4}|mob"
     r"|handy|cell(?:ulare|ulaire|ulari)?|celular|móvil|movil|telemóvel|gsm|hotline|whatsapp|rufnummer|ruf|fixe|portable|puhelin|puh|komórka|kom|telefono|teléfono"
     r"|telefone|τηλ\w{0,6}|тел\w{0,6}|電話|电话|電話番号|전화|טלפון|هاتف|contact|kontakt|dial|sms|zentrale|durchwahl|office|direct|appel\w{0,3}|llam\w{1,5}"
-    r"|звон\w{0,4}|позвон\w{0,4}|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service)(?![^\W\d_])|☎|📞|📱|✆|🕿"
+    r"|звон\w{0,4}|позвон\w{0,4}|chiama\w{0,2}|emergency|notruf|notdienst|servicenummer|toll[ -]free|freephone|free call|customer service|service client\w{0,2}|servizio clienti|servi[cç]i?o (?:de |ao |al )?cliente|atención al cliente|atendimento|kundeservice|kundservice|kundenservice|klantenservice|infolin(?:k[ae]|ia))(?![^\W\d_])|フリーダイヤル|通話無料|お問い?合わ?せ|☎|📞|📱|✆|🕿"
 )
 SHORT_PHONE_LABEL = re.compile(r"(?:^|[\s|(])[TtMmPp]\s?[.:|]?\s*$|(?:^|\s)(?:[TMP])\s")
 FAX_LABEL = re.compile(

@@ -72,13 +72,14 @@ def read_social_links(document: Document, nodes: list[Node]) -> dict[str, list[F
         known = found.setdefault(network, {})
         if (address not in known or known[address].rank > rank) and len(known) < 40:
             known[address] = Found.model_construct(value=address, how=how, rank=rank)
-    kept = {network: _without_lists(values) for network, values in sorted(found.items())}
+    labels = _site_labels(document.host, document.site)
+    kept = {network: _without_lists(values, labels) for network, values in sorted(found.items())}
     return {network: values for network, values in kept.items() if values}
 
 
-def _without_lists(values: dict[str, Found]) -> list[Found]:
-    def order(value: Found) -> tuple[int, bool]:
-        return value.rank, value.how == _IN_MAIN
+def _without_lists(values: dict[str, Found], labels: tuple[str, ...]) -> list[Found]:
+    def order(value: Found) -> tuple[int, bool, bool]:
+        return value.rank, value.how == _IN_MAIN, _name_in(value.value) not in labels
 
     mentioned = sum(value.rank == _MENTIONED for value in values.values())
     limit = _MENTIONED if mentioned >= _MANY else _OTHERS + 1

@@ -39,6 +39,8 @@ def phones(body: str, url: str = "https://www.acme.de/", lang: str = "de") -> se
         ("<p>Тел.: 8 (495) 123-45-67</p>", "https://acme.ru/", "ru", "+74951234567"),
         ("<p>Звоните нам: (383) 258-29-73</p>", "https://acme.ru/", "ru", "+73832582973"),
         ("<p>Мы работаем (383) 258-29-73</p>", "https://acme.ru/", "ru", "+73832582973"),
+        ("<p>Serviço cliente 308 802 547</p>", "https://acme.pt/", "pt", "+351308802547"),
+        ("<p>通話無料 0120537024</p>", "https://acme.com/", "ja", "+81120537024"),
         ("<p>Order now 0113 496 0000</p>", "https://acme.co.uk/", "en", "+441134960000"),
         ("<p>Health service (215-746-3535), open</p>", "https://portal.acme.edu/", "en", "+12157463535"),
         ("<p>call us at 1 800 277 7255</p>", "https://acme.com/", "en", "+18002777255"),
