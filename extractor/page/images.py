@@ -17,8 +17,8 @@ _SIZE = re.compile(r"(\d{1,4})\s*[xX×]\s*\d{1,4}")
 #: Logos of others: customers, partners, payment, awards, social networks, the consent manager.
 _FOREIGN = re.compile(
     r"partner|client|customer|kunde|sponsor|payment|zahlung|paypal|visa|mastercard|award|badge|certif|siegel|trust"
-    r"|facebook|instagram|linkedin|twitter|youtube|tiktok|cookie|consent|cmp|footer-?seal|associat|member|referenz"
-    r"|google|press|media-?logo|as-?seen|testimonial|carousel|slider|swiper",
+    r"|facebook|instagram|linkedin|twitter|youtube|tiktok|cookie|consent|cmp|(?<![a-z])seal(?![a-z])|(?<![a-z])bbb|associat|member|referenz"
+    r"|google|powered|press|media-?logo|as-?seen|testimonial|carousel|slider|swiper",
     re.IGNORECASE,
 )
 _PLACEHOLDER = re.compile(
@@ -91,8 +91,10 @@ def _logo_images(document: Document) -> Iterator[tuple[str | None, str, int]]:
             continue
         if "custom-logo" in (attributes.get("class") or "") or (kinship and is_in_header):
             yield image_url(document, attributes), "logo image in the header", 1
+        elif kinship and (_names_site(document, attributes) or _links_home(document, image)):
+            yield image_url(document, attributes), "image named logo that is the site's", 3
         elif kinship:
-            yield image_url(document, attributes), "image named logo", 4
+            yield image_url(document, attributes), "image named logo", 5
         elif _links_home(document, image):
             yield image_url(document, attributes), "image in the header that links home", 3
 
@@ -122,7 +124,21 @@ def _says_logo(attributes: Mapping[str, str | None]) -> bool:
     source = attributes.get("src") or ""
     text = "" if source.startswith("data:") else source[:500]
     text += f" {attributes.get('alt') or ''} {attributes.get('class') or ''} {attributes.get('id') or ''}"
-    return "logo" in text.lower()
+    return "logo" in text.lower() and _LOGO_WORD.search(text.lower()) is not None
+
+
+#: No logo: logout, logowanie (to log in, in Polish), logopedics; and what begins with blogo.
+_LOGO_WORD = re.compile(r"(?<!\bb)logo(?!ut|wan|ff|ped|man|rrh|n\b)")
+
+
+def _names_site(document: Document, attributes: Mapping[str, str | None]) -> bool:
+    label = document.site.partition(".")[0].replace("-", "")
+    file = (attributes.get("src") or "")[:500].rpartition("/")[2]
+    text = f"{file} {attributes.get('alt') or ''}".lower()
+    return len(label) >= 3 and label in _NOT_LETTERS.sub("", text)
+
+
+_NOT_LETTERS = re.compile(r"[\W_]+")
 
 
 def _is_foreign(image: LexborNode, attributes: Mapping[str, str | None]) -> bool:
@@ -159,5 +175,5 @@ def image_url(document: Document, attributes: Mapping[str, str | None]) -> str |
     if not source or source.startswith("data:") or _PLACEHOLDER.search(source):
         lazy = next((attributes[name] for name in _LAZY if attributes.get(name)), None)
         source_set = attributes.get("srcset") or attributes.get("data-srcset") or ""
-        source = lazy or (source_set.split() or [""])[0].rstrip(",") or source
+        source = lazy or (source_set.split() or [""])[0].rstrip(",")
     return document.absolute(source)

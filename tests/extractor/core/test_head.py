@@ -144,6 +144,12 @@ def test_the_best_declared_icon_wins_and_the_default_place_is_last(html: str, ic
             "/og.jpg",
         ),
         ('<div id="logo"><a href="/"><img src="/i.png"></a></div>', "/i.png"),
+        ('<p><img src="/wired-logo.png"></p><p><img src="/acme_logo.png"></p>', "/acme_logo.png"),
+        ('<p><img src="/flash_logo.gif"></p><p><a href="/"><img src="/logo.gif"></a></p>', "/logo.gif"),
+        (
+            '<p><img src="/logowanie.png"><img src="/logout.gif"><img src="/blogo.gif"></p><meta property="og:image" content="/og.jpg">',
+            "/og.jpg",
+        ),
     ],
 )
 def test_the_logo_is_the_sites_own(html: str, logo: str) -> None:
