@@ -5,13 +5,14 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 from uuid import UUID
 
 from psycopg import AsyncConnection
-from psycopg.errors import ForeignKeyViolation
+from psycopg.errors import ForeignKeyViolation, InsufficientPrivilege
 from psycopg.rows import class_row
 
 from app.access.errors import UnknownTenant, UnknownToken
@@ -122,25 +123,33 @@ async def revoke_token(conn: Connection, token_id: UUID) -> None:
 
 
 FIND_BY_SHA256 = """
-    -- One statement: the row, and at most once a minute the note that it was used.
-    WITH token AS (
-        SELECT id, tenant_id, name, token_sha256, last_used_at
+    -- Whether to note that it is used: once a minute, and never where nothing can be written.
+    SELECT
+        id, tenant_id, name, token_sha256,
+        (last_used_at IS NULL OR last_used_at < now() - interval '1 minute')
+            AND NOT current_setting('transaction_read_only')::boolean AS is_due
+    FROM api_tokens
+    WHERE token_sha256 = %(token_sha256)s AND revoked_at IS NULL
+"""
+
+NOTE_USE = """
+    -- Skipped where another request holds the row: it is about to write the same.
+    UPDATE api_tokens
+    SET last_used_at = now()
+    WHERE id = (
+        SELECT id
         FROM api_tokens
-        WHERE token_sha256 = %(token_sha256)s AND revoked_at IS NULL
-    ), used AS (
-        UPDATE api_tokens
-        SET last_used_at = now()
-        FROM token
-        WHERE api_tokens.id = token.id
-          AND (token.last_used_at IS NULL OR token.last_used_at < now() - interval '1 minute')
+        WHERE id = %(token_id)s
+        FOR NO KEY UPDATE SKIP LOCKED
     )
-    SELECT id, tenant_id, name, token_sha256
-    FROM token
 """
 
 
 async def find_identity(conn: Connection, secret: str) -> Identity | None:
-    """Who a token stands for; None where it is unknown or revoked."""
+    """Who a token stands for; None where it is unknown or revoked.
+
+    That it was used is noted where that can be done at once: reading must not need a right to write.
+    """
     if not secret or len(secret) > MAX_TOKEN_CHARACTERS:
         return None
     wanted = hash_token(secret)
@@ -149,4 +158,8 @@ async def find_identity(conn: Connection, secret: str) -> Identity | None:
     # The index compared hashes already; this comparison takes the same time wherever they differ.
     if row is None or not hmac.compare_digest(bytes(row[3]), wanted):
         return None
+    if row[4]:
+        with suppress(InsufficientPrivilege):
+            async with conn.transaction():
+                await conn.execute(NOTE_USE, {"token_id": row[0]})
     return Identity(token_id=row[0], tenant_id=row[1], name=row[2])

@@ -15,6 +15,7 @@ from psycopg.errors import (
     DeadlockDetected,
     InsufficientPrivilege,
     QueryCanceled,
+    ReadOnlySqlTransaction,
     SerializationFailure,
     UndefinedTable,
 )
@@ -175,6 +176,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _http_error)
     for kind in DATABASE_AWAY:
         app.add_exception_handler(kind, _database_error)
+    app.add_exception_handler(ReadOnlySqlTransaction, _read_only_error)
     app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(UndefinedTable, _schema_error)
     app.add_exception_handler(InsufficientPrivilege, _schema_error)
@@ -209,6 +211,13 @@ async def _http_error(request: Request, error: Exception) -> Response:
 async def _database_error(request: Request, error: Exception) -> Response:
     log.warning("database_unavailable", path=request.url.path, error_type=type(error).__name__)
     return respond(request, *database_away(error))
+
+
+async def _read_only_error(request: Request, error: Exception) -> Response:
+    """A replica, or a primary that was made read-only: reading goes on."""
+    log.warning("database_read_only", path=request.url.path)
+    message = "The database takes no changes now, so nothing was changed; what is there can be read."
+    return respond(request, 503, ErrorBody(code="read_only", message=message), {"Retry-After": "30"})
 
 
 async def _data_error(request: Request, error: Exception) -> Response:

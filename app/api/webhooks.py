@@ -26,6 +26,7 @@ import aiohttp
 import structlog
 from fastapi.encoders import jsonable_encoder
 from psycopg import AsyncConnection, InterfaceError, OperationalError
+from psycopg.errors import ReadOnlySqlTransaction
 from psycopg.rows import class_row
 from psycopg_pool import PoolClosed, PoolTimeout
 
@@ -250,6 +251,7 @@ class WebhookSender:
     async def run(self) -> None:
         """Send until cancelled; a database that is away is tried again."""
         swept_at = 0.0
+        is_left_to_others = False
         while True:
             try:
                 while await self._send_some():
@@ -260,6 +262,13 @@ class WebhookSender:
                     swept_at = time.monotonic()
             except (OperationalError, InterfaceError, PoolTimeout, PoolClosed, OSError) as error:
                 log.warning("webhooks_paused", error_type=type(error).__name__)
+            except ReadOnlySqlTransaction:
+                # A replica, or a primary that takes no writes for now: whoever can write sends them.
+                if not is_left_to_others:
+                    log.info("webhooks_left_to_others", reason="the database is read-only")
+                is_left_to_others = True
+            else:
+                is_left_to_others = False
             await self._pause()
 
     async def _pause(self) -> None:

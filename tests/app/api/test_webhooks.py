@@ -15,6 +15,8 @@ from typing import Any
 import psycopg
 import pytest
 from aiohttp import web as aioweb
+from psycopg import sql
+from psycopg.conninfo import conninfo_to_dict
 
 from app.api.webhooks import claim_deliveries, record_outcome
 from tests.support.doctor import assert_broken, run_doctor
@@ -83,6 +85,27 @@ async def test_a_scan_calls_back_with_its_result_and_a_signature_that_the_token_
     assert document["event"] == "domain.finished"
     assert document["job"]["job_id"] == job["job_id"]
     assert document["job"]["metadata"]["email_addresses"] == ["info@example.com"]
+
+
+async def test_a_call_that_is_owed_waits_while_the_database_is_read_only_and_is_made_when_it_takes_writes(
+    database: str, conn: Connection, hosts_file: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = sql.Identifier(str(conninfo_to_dict(database)["dbname"]))
+    async with serving(web_settings(database)) as web:
+        await web.client.post(f"{SCANS}/scan", json={"base_url": "example.com", "callback_url": URL})
+    await drain(database)
+    await conn.execute(sql.SQL("ALTER DATABASE {} SET default_transaction_read_only = on").format(name))
+    async with receiving() as receiver, serving(allowed(database, hosts_file, receiver)):
+        await until(lambda: "webhooks_left_to_others" in capsys.readouterr().out, what="the sender to find out")
+        assert not receiver.calls
+
+        await conn.execute(sql.SQL("ALTER DATABASE {} RESET default_transaction_read_only").format(name))
+        await conn.execute("""
+            SELECT pg_terminate_backend(pid)
+            FROM pg_stat_activity
+            WHERE datname = current_database() AND pid <> pg_backend_pid()
+        """)
+        await until(lambda: receiver.calls, what="the call")
 
 
 async def test_a_batch_calls_back_once_when_its_last_domain_has_ended(database: str, hosts_file: Path) -> None:
