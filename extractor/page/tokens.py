@@ -27,11 +27,11 @@ ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
 
 #: Text, and the tag behind it where it is complete and its attributes are written as usual: groups of text with tag,
 #: text, stroke, name, attributes. Where it is not, the rest is taken along at once, so that nothing is read twice.
+#: A sign of equality has to stand behind a name, as what follows blanks, strokes or quotes begins a name itself.
 ORDINARY: Final = re.compile(
-    r"(([^<]*+(?:<(?![A-Za-z/!?])[^<]*+)*+)"
-    r"(?:<(/?+)([A-Za-z][^\t\n\f\r />]*+)((?:[\t\n\f\r /]++"
-    r"(?:[^\t\n\f\r />=\"'<]++(?:=(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r >\"'<=][^\t\n\f\r >\"'<]*+))?+)?+)*+)>"
-    r"|<(?s:.*+))?+)"
+    r"(([^<]*)(?:<(/?)([A-Za-z][^\t\n\f\r />]*+)([^<>\"'=]*+(?:"
+    r"(?<![\t\n\f\r /\"'])=(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r \"'<>=]++(?=[\t\n\f\r >]))[^<>\"'=]*+)*+)>"
+    r"|<(?s:.*)|))"
 )
 _INITIALS = "".join(sorted({letter for name in (*RAW, "plaintext") for letter in name[0] + name[0].upper()}))
 #: Where a comment begins, or perhaps an element whose content is no markup.
