@@ -78,7 +78,19 @@ async def connect(conninfo: str, *, seconds: float, prepare_threshold: int | Non
         conn = await AsyncConnection.connect(conninfo, autocommit=True, prepare_threshold=prepare_threshold)
     name_apart(conn)
     arrays.register(conn)
+    if prepare_threshold is not None:  # the session is ours
+        await _use_utc(conn, seconds)
     return conn
+
+
+async def _use_utc(conn: Conn, seconds: float) -> None:
+    """Times are the same in any zone, but those in UTC are loaded three times as fast as those of a zone by name."""
+    try:
+        with deadline(conn, seconds):
+            await conn.execute("SET timezone TO 'UTC'")
+    except BaseException:
+        await conn.close()
+        raise
 
 
 class Link:
