@@ -172,19 +172,36 @@ def _merge_organization(report: SiteReport, pages: list[PageFacts]) -> None:
         return
     site = registrable(report.domain) if report.domain else ""
     page, best = max(found, key=lambda pair: _weight(pair[1], site))
+    if _is_list_of_others([organization for _, organization in found], best):
+        return
     merged = best.model_copy(deep=True)
     for _, other in found:
-        if other is not best and (other.name or "").lower() == (best.name or "").lower():
+        is_same = (other.name or "").lower() == (best.name or "").lower() or (
+            other.name is None and _is_own(other, site)
+        )
+        if other is not best and is_same:
             _fill_gaps(merged, other)
     report.organization = merged
     report.evidence["organization"] = Evidence(url=page.url, how=f"structured data {merged.type or 'Organization'}")
 
 
-def _weight(organization: Organization, site: str) -> tuple[bool, int]:
-    own = bool(site and organization.url and registrable(host_of(organization.url)) == site)
-    return own or organization.url is None, sum(
-        bool(value) for value in organization.model_dump(exclude={"type"}).values()
-    )
+def _is_list_of_others(organizations: list[Organization], best: Organization) -> bool:
+    """Whether the best of many bodies of one type is only one of a list: hotels to book, shops to visit."""
+    return best.url is None and len({other.name for other in organizations if other.type == best.type}) >= _LIST
+
+
+_LIST: Final = 4
+
+
+def _weight(organization: Organization, site: str) -> tuple[bool, bool, int]:
+    members = organization.model_dump(exclude={"type"}).values()
+    is_likely = organization.url is None or _is_own(organization, site)
+    return is_likely, organization.name is not None, sum(bool(value) for value in members)
+
+
+def _is_own(organization: Organization, site: str) -> bool:
+    """Whether its address is the site's."""
+    return bool(site and organization.url) and registrable(host_of(organization.url or "")) == site
 
 
 def _fill_gaps(organization: Organization, other: Organization) -> None:

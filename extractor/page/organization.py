@@ -7,7 +7,7 @@ import re
 from typing import Any, Final
 
 from extractor.models import Organization, PostalAddress
-from extractor.page.document import Document, readable
+from extractor.page.document import Document, host_of, readable, registrable
 from extractor.page.structured import Node, text_of, texts_of, types_of
 from extractor.page.text import clean_line
 
@@ -209,9 +209,28 @@ def read_organizations(document: Document, nodes: list[Node]) -> list[Organizati
     """One document for each node that describes a body, the fullest first; nodes that only name one come last."""
     ids = {str(node["@id"]): node for node in nodes if isinstance(node.get("@id"), str) and len(node) > 2}
     found = [_organization(document, node, ids) for node in nodes if is_organization(node)]
-    named = [organization for organization in found if organization.name or organization.legal_name]
-    named.sort(key=_fullness, reverse=True)
-    return named[:MAX_ORGANIZATIONS]
+    known = [
+        organization
+        for organization in found
+        if organization.name or organization.legal_name or _is_the_sites(document, organization)
+    ]
+    known.sort(key=_fullness, reverse=True)
+    return known[:MAX_ORGANIZATIONS]
+
+
+def _is_the_sites(document: Document, organization: Organization) -> bool:
+    """Whether a body without a name is the site's own by its address, and says more than that."""
+    says_more = organization.logo or organization.telephone or organization.address or organization.same_as
+    return bool(organization.url and says_more) and registrable(host_of(organization.url or "")) == document.site
+
+
+_LINE_OF_COPYRIGHT = re.compile(r"^(?:copyright\s?)?(?:©|\(c\))\s?(?:\d{4}(?:\s?[-–]\s?\d{4})?)?[\s,|]*", re.IGNORECASE)
+
+
+def _name(value: Any) -> str | None:
+    """A name without what templates put around it."""
+    name = readable(text_of(value), 200)
+    return _LINE_OF_COPYRIGHT.sub("", name.strip(" |–-")) or None if name else None
 
 
 def _fullness(organization: Organization) -> int:
@@ -230,7 +249,7 @@ def _organization(document: Document, node: Node, ids: dict[str, Node]) -> Organ
     logo = resolved(node.get("logo"), ids) or node.get("logo")
     return Organization(
         type=(specific or kinds)[0],
-        name=readable(text_of(node.get("name")), 200),
+        name=_name(node.get("name")),
         legal_name=readable(text_of(node.get("legalName")), 200),
         description=readable(text_of(node.get("description")), 1_000),
         url=document.absolute(text_of(node.get("url"))),

@@ -159,9 +159,19 @@ def _attribute_nodes(document: Document, scope: str, kind: str, name: str) -> li
         if owner is None:
             continue
         value = items.get(element.mem_id) or _property_value(element, document)
-        for key in (element.attributes.get(name) or "").split()[:5]:
-            _add_value(owner, re.split(r"[/#:]", key)[-1], value)
+        for key in _type_names((element.attributes.get(name) or "").split()[:5]):
+            _add_value(owner, key, (_words_of_link(element) or value) if key in _NAMES else value)
     return [node for node in items.values() if node["@type"]]
+
+
+_NAMES: Final = frozenset(["name", "legalName"])
+
+
+def _words_of_link(element: LexborNode) -> str | None:
+    """The words of a link that is called a name: by the letter its value is where it leads, which nobody means."""
+    if element.tag != "a" or element.attributes.get("content") is not None:
+        return None
+    return " ".join(element.text(separator=" ").split())[:MAX_VALUE] or None
 
 
 def _owner(element: LexborNode, items: dict[int, Node]) -> Node | None:

@@ -433,3 +433,30 @@ def test_what_is_not_html_is_not_read() -> None:
 )
 def test_a_title_that_says_little_is_better_than_none(html: str, title: str) -> None:
     assert first(page(html).titles) == title
+
+
+def test_a_body_without_a_name_is_kept_where_its_address_is_the_sites() -> None:
+    def body(url: str) -> str:
+        return (
+            f'<div itemscope itemtype="http://schema.org/Organization"><a itemprop="url" href="{url}">'
+            '<img itemprop="logo" src="/logo.png"></a></div>'
+        )
+
+    (own,) = page(body("/")).organizations
+
+    assert (own.name, own.url, own.logo) == (None, "https://www.acme.de/", "https://www.acme.de/logo.png")
+    assert page(body("https://other.de/")).organizations == []
+
+
+@pytest.mark.parametrize(
+    ("html", "name"),
+    [
+        ('<a itemprop="name" href="https://www.acme.de/">Acme Ltd</a>', "Acme Ltd"),
+        ('<b itemprop="name">Copyright © 2005-2014 Acme Ltd</b>', "Acme Ltd"),
+        ('<b itemprop="name">| Acme Ltd</b>', "Acme Ltd"),
+    ],
+)
+def test_the_name_of_a_body_is_what_people_read(html: str, name: str) -> None:
+    (body,) = page(f'<div itemscope itemtype="http://schema.org/Organization">{html}</div>').organizations
+
+    assert body.name == name

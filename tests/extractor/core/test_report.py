@@ -109,3 +109,22 @@ def test_the_report_can_be_stored_and_read_again() -> None:
     site = report(facts(HOME), facts(CONTACT, "/kontakt"))
 
     assert SiteReport.model_validate_json(site.model_dump_json()) == site
+
+
+def test_one_of_a_list_of_hotels_is_not_who_is_behind_the_site() -> None:
+    hotels = "".join(
+        f'<div itemscope itemtype="http://schema.org/Hotel"><b itemprop="name">Hotel {name}</b></div>'
+        for name in "abcd"
+    )
+
+    assert report(facts(hotels)).organization is None
+
+
+def test_a_body_without_a_name_completes_the_one_that_has_it() -> None:
+    named = '<script type="application/ld+json">{"@type":"Organization","name":"Acme"}</script>'
+    logo = '<div itemscope itemtype="http://schema.org/Organization"><a itemprop="url" href="/"><img itemprop="logo" src="/l.png"></a></div>'
+
+    organization = report(facts(named + logo)).organization
+
+    assert organization is not None
+    assert (organization.name, organization.logo) == ("Acme", "https://www.acme.de/l.png")
