@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from typing import Final
 
 _TAG = re.compile(r"([a-z]{2,3})(?:[-_]([a-z]{4}))?(?:[-_]([a-z]{2}|\d{3}))?(?=$|[-_.@,;\s])", re.IGNORECASE)
@@ -109,8 +110,10 @@ def language_of_text(text: str) -> str | None:
     words = [word.lower() for word in _WORD.findall(sample)]
     if len(words) < _MIN_WORDS * 2:
         return None
+    often = Counter(words)
     counts = sorted(
-        ((sum(word in known for word in words), language) for language, known in _WORDS.items()), reverse=True
+        ((sum(often[word] for word in known & often.keys()), language) for language, known in _WORDS.items()),
+        reverse=True,
     )
     if {counts[0][1], counts[1][1]} == {"cs", "sk"}:
         other = "sk" if len(_CZECH.findall(sample)) > len(_SLOVAK.findall(sample)) else "cs"

@@ -109,13 +109,23 @@ def _linked(document: Document) -> Iterator[tuple[str, str, int]]:
     places = link_places(document)
     for anchor in document.anchors:
         href = anchor.href
-        if not href.startswith(("http", "//", "HTTP")) and "." not in href[:20]:
+        if not _may_be_a_networks(href):
             continue
         place = places.get(anchor.node.mem_id, "main")
         if place != "main":
             yield href, f"link in the {place}", _FRAME
         elif profile_of(href) and (_has_name_of(document, href) or not _is_in_prose(anchor)):
             yield href, _IN_MAIN, _MENTIONED
+
+
+def _may_be_a_networks(href: str) -> bool:
+    """Whether an address names a host of a network or one below it; cheap, because hardly any link of a page does."""
+    if href[:1] == "/" and href[1:2] != "/":
+        return False
+    scheme, slashes, rest = href.partition("//")
+    host = (rest if slashes else scheme).partition("/")[0].lower()
+    labels = host.partition(":")[0].partition("?")[0].rsplit(".", 3)
+    return ".".join(labels[-2:]) in _BY_HOST or ".".join(labels[-3:]) in _BY_HOST
 
 
 def _speaks_for_site(node: Node) -> bool:
