@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import unquote, urlsplit
 
 from extractor.models import WordPressFacts
 from extractor.page.document import Document, host_of, registrable
@@ -20,7 +20,9 @@ _PATH = re.compile(r"/wp-(?:content|includes)/")
 _THEME = re.compile(
     r"/wp-content/themes/(?:(?:pub|premium|vip)/)?(?!(?:pub|premium|vip|a8c|h4|plugins)/)([A-Za-z0-9_.%-]{1,80})/"
 )
-_PLUGIN = re.compile(r"/wp-content/(?:mu-)?plugins/([A-Za-z0-9_.-]{1,80})/")
+_PLUGIN = re.compile(
+    r"/wp-content/(?:mu-)?plugins/(?!(?:js|css|images?|img|assets|includes?|lib)/)([A-Za-z0-9_.-]{1,80})/"
+)
 _CORE_VERSION = re.compile(r"\d\.\d")
 _QUERY_VERSION = re.compile(r"[?&]ver=(\d+(?:\.\d+){0,3}(?:-[A-Za-z0-9.]{1,12})?)(?=&|$|#)")
 _GENERATOR = re.compile(r"\s*WordPress(?:\.com)?(?:\s+(\d+(?:\.\d+){1,3}(?:-[A-Za-z0-9.]{1,20})?))?", re.IGNORECASE)
@@ -205,6 +207,7 @@ def _mark_assets(facts: WordPressFacts, assets: list[str]) -> None:
 
 
 def _add_theme(facts: WordPressFacts, theme: str, version: str | None) -> None:
+    theme = unquote(theme)
     facts.themes[theme] = facts.themes.get(theme) or version or ""
 
 
@@ -297,7 +300,7 @@ def _read_builders(facts: WordPressFacts, document: Document, assets: list[str])
     )  # fmt: skip
     facts.elementor_version = elementor[1] if elementor else _elementor_version(assets)
     facts.has_divi = bool(
-        {name.lower() for name in facts.themes} & {"divi", "extra", "divi-child"} or "divi-builder" in facts.plugins or "et_pb_section" in tags
+        {name.lower() for name in facts.themes} & {"divi", "divi-child"} or "Extra" in facts.themes or "divi-builder" in facts.plugins or "et_pb_section" in tags
         or "et_divi_theme" in body_class or any(_DIVI.match(content) for content in generators)
     )  # fmt: skip
     facts.has_woocommerce = bool(

@@ -136,3 +136,15 @@ def test_a_date_behind_an_asset_of_the_core_is_no_version() -> None:
 
     assert facts.marks
     assert facts.version_candidates == {}
+
+
+def test_folders_of_files_are_no_plugins_and_a_theme_of_another_maker_is_no_divi() -> None:
+    facts = wordpress(
+        '<script src="/wp-content/mu-plugins/js/utils.js"></script>'
+        '<link rel="stylesheet" href="/wp-content/themes/extra/style.css">'
+        '<link rel="stylesheet" href="/wp-content/themes/Acme%20Blog/style.css">'
+    )
+
+    assert facts.plugins == {}
+    assert not facts.has_divi
+    assert list(facts.themes) == ["extra", "Acme Blog"]
