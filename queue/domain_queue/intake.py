@@ -203,17 +203,18 @@ class Intake:
             soon = min(TIDY_SECONDS, self._config.lease_seconds) if self._lease_watch.suspects else TIDY_SECONDS
             self._tidy_at = now + soon * self._rng.uniform(0.9, 1.1)
         if now >= self._sweep_at:
-            found = await self._sweep() or found
+            found = await self._sweep(worker_id) or found
             self._sweep_at = time.monotonic() + SWEEP_SECONDS * self._rng.uniform(0.9, 1.1)
         return found
 
-    async def _sweep(self) -> bool:
+    async def _sweep(self, worker_id: UUID) -> bool:
         lost = await sweep_lost(
             self._link,
             limit=self._config.sweep_rows,
             silent=self._silent,
             base_seconds=self._config.backoff_base_seconds,
             cap_seconds=self._config.backoff_cap_seconds,
+            sweeper=worker_id,
         )
         for row in lost:
             log.warning(

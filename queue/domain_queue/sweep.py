@@ -15,7 +15,8 @@ from uuid import UUID
 from domain_queue.links import Link
 
 # holder   the distinct workers that hold rows, by one index probe for each
-# gone     those without a lease: expired, never registered, or named by the caller (see LeaseWatch)
+# gone     those without a lease: expired, never registered, or named by the caller (see LeaseWatch). Not the sweeper
+#          itself, whose handlers still run: it will find its lease lost, stop them, and sweep under its next id.
 # A lost row counts a crash besides its attempt. It ends when the attempts are used up, else waits a jittered moment.
 SWEEP_LOST = """
     WITH RECURSIVE holder AS (
@@ -34,7 +35,8 @@ SWEEP_LOST = """
         SELECT holder.worker_id
         FROM holder
         LEFT JOIN workers AS w ON w.id = holder.worker_id
-        WHERE w.id IS NULL OR w.lease_expires_at <= now() OR w.id = ANY(%(silent)s::uuid[])
+        WHERE holder.worker_id <> %(sweeper)s
+          AND (w.id IS NULL OR w.lease_expires_at <= now() OR w.id = ANY(%(silent)s::uuid[]))
     ), lost AS MATERIALIZED (
         SELECT mine.id, mine.final
         FROM gone
@@ -202,6 +204,9 @@ HEAL_RESCANS = """
 """
 
 
+NIL = UUID(int=0)
+
+
 class Lost(NamedTuple):
     """A row taken back from a worker whose lease ran out."""
 
@@ -245,10 +250,19 @@ class LeaseWatch:
 
 
 async def sweep_lost(
-    link: Link, *, limit: int, silent: Sequence[UUID], base_seconds: float, cap_seconds: float
+    link: Link,
+    *,
+    limit: int,
+    silent: Sequence[UUID],
+    base_seconds: float,
+    cap_seconds: float,
+    sweeper: UUID = NIL,
 ) -> list[Lost]:
-    """Take back up to ``limit`` rows of workers whose lease ran out; whatever those still write is rejected."""
-    params = {"limit": limit, "silent": list(silent), "base": base_seconds, "cap": cap_seconds}
+    """Take back up to ``limit`` rows of workers whose lease ran out; whatever those still write is rejected.
+
+    ``sweeper`` is the worker that asks; its own rows are left to it.
+    """
+    params = {"limit": limit, "silent": list(silent), "base": base_seconds, "cap": cap_seconds, "sweeper": sweeper}
     return [Lost._make(row) for row in await link.fetch(SWEEP_LOST, params)]
 
 

@@ -216,7 +216,7 @@ def test_a_fenced_write_finds_each_row_by_its_key(table: psycopg.Connection[Any]
 
 
 UPKEEP: dict[str, tuple[str, dict[str, Any]]] = {
-    "SWEEP_LOST": (SWEEP_LOST, {"silent": [], "limit": ROWS, "cap": 1.0, "base": 1.0}),
+    "SWEEP_LOST": (SWEEP_LOST, {"silent": [], "limit": ROWS, "cap": 1.0, "base": 1.0, "sweeper": NIL}),
     "SWEEP_RESCANS": (SWEEP_RESCANS, {"limit": ROWS}),
     "LOOK": (LOOK, {}),
     "RELEASE_UNKNOWN": (RELEASE_UNKNOWN, {"worker_id": WORKER, "known": [uuid4()], "limit": ROWS}),

@@ -32,6 +32,18 @@ async def test_rows_of_a_worker_whose_lease_ran_out_are_pending_again(database: 
     assert [entry["code"] for entry in row["errors"]] == ["worker_lost"]
 
 
+async def test_a_worker_does_not_take_its_own_rows_back_while_its_handlers_run(database: str, conn: Conn) -> None:
+    await add_domains(conn, 1)
+    worker_id, other = await register(conn), await register(conn)
+    async with open_link(database) as link:
+        await claim_some(link, worker_id=worker_id)
+        await expire(conn, worker_id)
+        often = {"limit": 10, "silent": [worker_id], "base_seconds": 0, "cap_seconds": 0}
+
+        assert await sweep_lost(link, sweeper=worker_id, **often) == []
+        assert len(await sweep_lost(link, sweeper=other, **often)) == 1
+
+
 async def test_rows_of_a_worker_that_was_never_registered_are_taken_back_too(database: str, conn: Conn) -> None:
     await add_domains(conn, 1)
     async with open_link(database) as link:
