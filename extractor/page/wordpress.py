@@ -72,11 +72,12 @@ def read_wordpress(document: Document) -> WordPressFacts:
     _mark_assets(facts, assets)
     _mark_head(facts, document)
     _mark_scripts(facts, document)
+    _mark_styles(facts, document)
     _mark_body(facts, document)
-    if facts.marks:
-        _read_builders(facts, document, assets)
-    else:
+    if not facts.marks:
         return WordPressFacts()
+    _add_parts_from_networks(facts, document)
+    _read_builders(facts, document, assets)
     return facts
 
 
@@ -85,11 +86,8 @@ def own_assets(document: Document) -> Iterable[str]:
     urls = asset_urls(document)
     images: set[str] = document.__dict__["_image_urls"]
     for url in urls:
-        if (
-            "/wp-" in url.partition("?")[0]
-            and _is_own(document, url)
-            and (url not in images or _is_of_page(document, url))
-        ):
+        path = url if "/_static/??" in url else url.partition("?")[0]
+        if "/wp-" in path and _is_own(document, url) and (url not in images or _is_of_page(document, url)):
             yield url
 
 
@@ -253,6 +251,24 @@ def _mark_scripts(facts: WordPressFacts, document: Document) -> None:
                 _mark_from_script(facts, url)
         if '"\\/*"' in text and "wp-admin" in text and "speculationrules" in script.attributes:
             facts.marks["speculation rules"] = "inline script"
+
+
+def _mark_styles(facts: WordPressFacts, document: Document) -> None:
+    """Files that the page's own styles load: @import url(.../wp-content/themes/acme/style.css)."""
+    styles = document.markup.styles
+    for match in _ASSET_IN_SCRIPT.finditer(styles[:100_000]) if "/wp-" in styles else ():
+        if host_of(match[0]) == document.host and ("/themes/" in match[0] or "/plugins/" in match[0]):
+            facts.marks.setdefault("address in a style", match[0][:300])
+            _mark_from_script(facts, match[0].partition(")")[0])
+
+
+def _add_parts_from_networks(facts: WordPressFacts, document: Document) -> None:
+    """The parts whose files a page of WordPress loads from another host: its own, kept by a delivery network."""
+    urls = asset_urls(document)
+    images: set[str] = document.__dict__["_image_urls"]
+    for url in urls:
+        if "/wp-content/" in url and url not in images and not host_of(url).endswith("wp.com"):
+            _mark_from_script(facts, url)
 
 
 def _mark_from_script(facts: WordPressFacts, url: str) -> None:

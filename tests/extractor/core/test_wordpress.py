@@ -148,3 +148,13 @@ def test_folders_of_files_are_no_plugins_and_a_theme_of_another_maker_is_no_divi
     assert facts.plugins == {}
     assert not facts.has_divi
     assert list(facts.themes) == ["extra", "Acme Blog"]
+
+
+def test_parts_are_read_from_styles_and_from_the_network_that_keeps_the_files_of_a_page_of_wordpress() -> None:
+    network = '<link rel="stylesheet" href="https://1493.pressablecdn.com/wp-content/plugins/jetpack/css/jetpack.css">'
+    imported = "<style>@import url(https://www.acme.de/wp-content/themes/dark-2.0/style.css);</style>"
+
+    facts = wordpress(network + imported)
+
+    assert (list(facts.themes), list(facts.plugins)) == (["dark-2.0"], ["jetpack"])
+    assert wordpress(network) == WordPressFacts()
