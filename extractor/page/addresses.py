@@ -31,7 +31,12 @@ _STREET_WORD_DE = re.compile(
     re.IGNORECASE,
 )
 _DACH_LINE = re.compile(
-    rf"(?:^|[,|·•:–]\s?)({_STREET_DE}\s\d{{1,4}}\s?(?:[a-zA-Z](?!\w))?(?:\s?[-–/+]\s?\d{{1,4}}\s?[a-zA-Z]?)?)\s?[,|·•–-]\s?((?:(?:D|DE|A|AT|CH)\s?[-–]\s?)?\d{{4,5}}\s[A-ZÄÖÜ][\wäöüßéèÄÖÜ.-]{{1,40}}(?:[ -/](?:[A-ZÄÖÜ(]|am|an|im|der|ob|bei|in|a\.)[\wäöüßÄÖÜ.()-]{{0,30}}){{0,4}})"
+    rf"(?:^|[,|·•:–]\s?)({_STREET_DE}\s\d{{1,4}}\s?(?:(?![DA]\s?[-–]\s?\d{{4}})[a-zA-Z](?!\w))?(?:\s?[-–/+]\s?\d{{1,4}}\s?[a-zA-Z]?)?)\s?[,|·•–-]\s?((?:(?:D|DE|A|AT|CH)\s?[-–]\s?)?\d{{4,5}}\s[A-ZÄÖÜ][\wäöüßéèÄÖÜ.-]{{1,40}}(?:[ -/](?:[A-ZÄÖÜ(]|am|an|im|der|ob|bei|in|a\.)[\wäöüßÄÖÜ.()-]{{0,30}}){{0,4}})"
+)
+#: The same behind other words of a line: "Acme GmbH Lübecker Straße 9 D-49124 Hagen". Only the street's own word is sure.
+_DACH_TAIL = re.compile(
+    r"(?<!\w)((?:[A-ZÄÖÜ][\wäöüß.'’-]{1,30}\s)?(?:[A-ZÄÖÜ][\wäöüß.'’-]{0,30})?(?:[Ss]tra(?:ß|ss)e|[Ss]tr\.|[Ww]eg|[Gg]asse|[Pp]latz|[Aa]llee|[Dd]amm|[Uu]fer)\s\d{1,4}\s?(?:(?![DA]\s?[-–]\s?\d{4})[a-zA-Z](?!\w))?)"
+    r"(?:\s?[,|·•–-]\s?|\s{1,4})((?:(?:D|DE|A|AT|CH)\s?[-–]\s?)?\d{5}\s[A-ZÄÖÜ][\wäöüßÄÖÜ.-]{1,40}(?:\s(?:am|an der|im|ob der|bei)\s[A-ZÄÖÜ][\wäöüß]{1,30})?)"
 )
 #: United States: number and street, place, state and ZIP code.
 _STATE = (
@@ -41,7 +46,7 @@ _STATE = (
     "|Ohio|Oklahoma|Oregon|Pennsylvania|Rhode Island|South Carolina|South Dakota|Tennessee|Texas|Utah|Vermont|Virginia|Washington|West Virginia|Wisconsin|Wyoming"
 )
 _US = re.compile(
-    rf"(?:^|(?<=[\s:|•·,(]))((?:\d{{1,6}}[A-Z]?(?:-\d{{1,4}})?\s(?:[NSEW]\.?\s|North\s|South\s|East\s|West\s)?[A-Z0-9][\w.'’&#-]{{0,25}}(?:,?\s#?[A-Z0-9][\w.'’&#/-]{{0,20}}){{0,8}}|P\.?\s?O\.?\sBox\s\d{{1,6}})"
+    rf"(?:^|(?<=[\s:|•·,(]))((?:\d{{1,6}}[A-Z]?(?:-\d{{1,4}})?\s(?:[NSEW]\.?\s|North\s|South\s|East\s|West\s)?[A-Z0-9][\w.'’&#-]{{0,25}}(?:(?:,|\s[|•·])?\s#?[A-Z0-9][\w.'’&#/-]{{0,20}}){{0,8}}|P\.?\s?O\.?\sBox\s\d{{1,6}})"
     rf"(?:,\s?|\s?\n\s?|\s?[|•·]\s?|\s{{1,2}}))([A-Z][A-Za-z.'’-]{{1,25}}(?:\s[A-Z][A-Za-z.'’-]{{1,25}}){{0,3}}),?\s(?:\n\s?)?({_STATE})\.?,?\s{{1,2}}(\d{{5}}(?:-\d{{4}})?)(?!\d)"
 )
 _UK_STREET = re.compile(
@@ -145,7 +150,7 @@ _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
 
 def written_addresses(text: str, *, has_short_codes: bool = True) -> list[str]:
     """Addresses written as their country writes them, one line each. Every address has a code: only there is looked."""
-    found = _german(text, has_short_codes) + _british(text)
+    found = _german(text, has_short_codes) + _british(text) + _canadian(text)
     for match in itertools.islice(_DIGITS.finditer(text), MAX_CODES):
         start, end = match.span()
         is_american = end - start in (5, 10) and _STATE_BEFORE.search(text, max(0, start - 16), start)
@@ -168,8 +173,25 @@ def _american(window: str, end_of_code: int) -> list[str]:
     ]
 
 
+_CANADIAN = re.compile(
+    r"(?:^|(?<=[\s:|•·,(]))(\d{1,6}(?:-\d{1,5})?\s(?:[A-Z0-9][\w.'’#-]{0,25}(?:,\s?|\s?\n\s?|\s[|•·]\s|\s)){1,9})"
+    r"(AB|BC|MB|NB|NL|NS|NT|ON|PE|QC|SK|YT),?\s{1,2}([ABCEGHJ-NPRSTVXY][0-9][A-Z]\s?[0-9][A-Z][0-9])(?!\w)"
+)
+_CANADIAN_CODE = re.compile(r"[A-Z],?\s{1,2}[A-Z][0-9][A-Z]\s?[0-9][A-Z][0-9](?!\w)")
+
+
+def _canadian(text: str) -> list[str]:
+    found = []
+    for code in itertools.islice(_CANADIAN_CODE.finditer(text), MAX_ADDRESSES):
+        window = text[max(0, code.start() - 120) : code.end()]
+        if match := _CANADIAN.search(window):
+            found.append(f"{_street_and_city(match[1])}, {match[2]} {match[3]}")
+    return found
+
+
 def _street_and_city(text: str) -> str:
     """What stands before the state: lines and commas divide it, so that New York stays one city."""
+    text = _RESERVED.sub("", text)
     parts = [part.strip(" ,") for part in re.split(r"[,\n|•·]+", text) if part.strip(" ,")]
     # A telephone or a year in the line above begins with digits too.
     streets = [index for index, part in enumerate(parts) if _STREET_OR_BOX.match(part)] or [0]
@@ -177,6 +199,7 @@ def _street_and_city(text: str) -> str:
     return ", ".join(parts[streets[1] if is_year else streets[0] :])
 
 
+_RESERVED = re.compile(r"^.{0,160}reserved\W{0,3}", re.IGNORECASE | re.DOTALL)
 _YEAR = re.compile(r"(?:19|20)\d\d\s")
 _STREET_OR_BOX = re.compile(r"\d{1,6}[A-Z]?(?:-\d{1,4})?\s.{0,40}?[A-Za-z]|P\.?\s?O\.?\sBox")
 
@@ -272,6 +295,8 @@ def _is_german_street(street: str, code: str, has_short_codes: bool) -> bool:
     return len(code) == 5 or (has_short_codes and not is_year) or _SURE_STREET_DE.search(street) is not None
 
 
+#: The end of a company's name before its street.
+_LEGAL_FORM = re.compile(r"^.{0,120}?(?<![^\W\d_])(?:GmbH|mbH|AG|KG|KGaA|e\.\s?V\.|eG|UG|OHG|GbR|SE)\s+(?=[A-ZÄÖÜ])")
 _CODE_OF_PLACE = re.compile(r"\d{4,5}")
 
 
@@ -290,7 +315,9 @@ def _german(text: str, has_short_codes: bool) -> list[str]:
         for match in _DACH_LINE.finditer(line):
             digits = _CODE_OF_PLACE.search(match[2])
             if digits and _STREET_WORD_DE.search(match[1]) and _is_german_street(match[1], digits[0], has_short_codes):
-                found.append(f"{match[1]}, {match[2]}")
+                found.append(f"{_LEGAL_FORM.sub('', match[1])}, {match[2]}")
+        if not _DACH_LINE.search(line):
+            found += [f"{_LEGAL_FORM.sub('', match[1])}, {match[2]}" for match in _DACH_TAIL.finditer(line)]
         place = _DACH_PLACE.match(line) if start else None
         street = _DACH_STREET.search(_line_before(text, start)) if place else None
         if place and street and _is_german_street(street[1], place[1], has_short_codes):
@@ -315,7 +342,7 @@ def _british(text: str) -> list[str]:
             continue
         before = text[max(0, match.start() - 160) : match.start()]
         lines = [part.strip(" ,") for part in before.split("\n")][-5:]
-        parts = [part for line in lines for part in line.split(", ") if part]
+        parts = [part.rpartition(": ")[2] for line in lines for part in line.split(", ") if part]
         start = next(
             (
                 index

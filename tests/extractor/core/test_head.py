@@ -384,6 +384,36 @@ def test_microdata_rdfa_and_hcard_are_read_into_the_same_shape() -> None:
             "Acme LLC, Okemos, MI 48864",
         ),
         ("<p>Via Roma, 81 16147 Genova T (+39) 010 1</p>", "https://acme.it/", "Via Roma, 81, 16147 Genova"),
+        (
+            "<p>1500 Rose Ave. Vaughan, ON L4K 3W1</p>",
+            "https://acme.ca/",
+            "1500 Rose Ave. Vaughan, ON L4K 3W1",
+        ),
+        (
+            "<p>© 2015 Acme.com, All Rights Reserved. 2140 Merritt Dr | Garland, TX 75041</p>",
+            "https://acme.com/",
+            "2140 Merritt Dr, Garland, TX 75041",
+        ),
+        (
+            "<p>750 University Avenue | Suite 200 | Los Gatos, CA 95032</p>",
+            "https://acme.com/",
+            "750 University Avenue, Suite 200, Los Gatos, CA 95032",
+        ),
+        (
+            "<p>Registered office and place of the management: 1st Floor, Mill House, Speke Road, Liverpool L70 1AB.</p>",
+            "https://acme.co.uk/",
+            "1st Floor, Mill House, Speke Road, Liverpool, L70 1AB",
+        ),
+        (
+            "<p>Acme Versand mbH Lübecker Straße 9 D-49124 Georgsmarienhütte</p>",
+            "https://acme.de/",
+            "Lübecker Straße 9, D-49124 Georgsmarienhütte",
+        ),
+        (
+            "<p>© Acme GmbH + Co. KG W.-C.-Röntgen-Str. 2, 04509 Delitzsch</p>",
+            "https://acme.de/",
+            "W.-C.-Röntgen-Str. 2, 04509 Delitzsch",
+        ),
         ("<p>Landstrasser Gürtel 3, 1030 Wien</p>", "https://acme.at/", "Landstrasser Gürtel 3, 1030 Wien"),
     ],
 )
