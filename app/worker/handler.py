@@ -43,7 +43,7 @@ def scan_handler(scanner: Scanner, database: Database, *, per_address: int) -> H
         except (Permanent, AddressError) as error:
             raise Fail(error.code, with_credits(error.message, error.credits_spent)) from error
         report = scan.report
-        if report.blocked is not None and claim.has_result:
+        if report.blocked is not None and await has_something_to_keep(database, claim):
             message = f"The site refused the scan ({report.blocked}); the earlier result is kept."
             raise Fail("blocked", with_credits(message, report.fetch_credits))
         return as_result(scan.report, scan.validators)
@@ -74,6 +74,22 @@ def canonical_domain(claim: Claim) -> str:
 def address_slot(job: Job, address: str, limit: int) -> AbstractAsyncContextManager[None]:
     """Hold one of the address's places, counted over all workers."""
     return job.slot(f"address:{address}", limit)
+
+
+HAS_SOMETHING_TO_KEEP = """
+    SELECT domain_metadata ->> 'blocked' IS NULL
+    FROM domains
+    WHERE id = %(id)s
+"""
+
+
+async def has_something_to_keep(database: Database, claim: Claim) -> bool:
+    """Whether an earlier scan read the site: one that was refused as well has left nothing to protect."""
+    if not claim.has_result:
+        return False
+    async with database.system() as conn:
+        row = await (await conn.execute(HAS_SOMETHING_TO_KEEP, {"id": claim.id})).fetchone()
+    return row is not None and bool(row[0])
 
 
 async def load_previous(database: Database, claim: Claim) -> Previous | None:

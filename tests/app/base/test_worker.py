@@ -156,6 +156,17 @@ async def test_a_refusal_of_a_site_never_read_is_a_result_that_says_so(settings:
     assert row["title"] is None
 
 
+async def test_a_refusal_after_a_refusal_is_the_same_result_again(settings: Settings, database: str) -> None:
+    document = json.dumps({"domain": "blocked-fixture.com", "blocked": "cloudflare"})
+    submit(database, "blocked-fixture.com", domain_metadata=document, completed_at="2026-01-01T00:00:00Z")
+
+    await work_off(settings)
+
+    row = rows_of(database)["blocked-fixture.com"]
+    assert (row["status"], row["error_code"]) == ("completed", None), "there was nothing of an earlier scan to keep"
+    assert row["domain_metadata"]["blocked"] == "cloudflare"
+
+
 async def test_a_rescan_asks_whether_pages_changed_and_confirms_the_report(settings: Settings, database: str) -> None:
     submit(database, "unchanged-fixture.com")
     await work_off(settings)
