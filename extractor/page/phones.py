@@ -248,8 +248,6 @@ def _last(pattern: re.Pattern[str], text: str) -> int:
 
 
 _PREVIOUS_NUMBER = re.compile(r"\d[\d\s().\-/]{5,}\d")
-
-
 #: Between two numbers that share a label: "Tel. 224 123 456, 602 123 456".
 _ALSO = re.compile(r"\s{0,3}(?:[,;/|•·]|oder|or|ou|und|and|et|y|e|o|lub|nebo|\s)\s{0,3}[(+]{0,2}", re.IGNORECASE)
 
