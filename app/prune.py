@@ -1,7 +1,8 @@
 """Removes what has been over for long: small transactions, never a row that somebody holds, never one that is queued.
 
 A finished domain goes with everything that belongs to it: its result, its changes, its places in batches, its
-callbacks. Domains that are stored only, queued, in work, or to be scanned again are kept whatever their age.
+callbacks. Domains that are stored only, queued, in work, to be scanned again, or whose callback is still owed are kept
+whatever their age.
 
 With an archive every removed row is written to it in the transaction that removes it, and has reached the disk before
 that commits. A crash in between leaves the row in both places, never in none.
@@ -60,6 +61,9 @@ CHOOSE_DOMAINS = """
                   AND rescan_every IS NULL
             )
           AND d.status IN ('completed', 'error', 'cancelled')
+          AND NOT EXISTS (
+              SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
+          )
         FOR UPDATE SKIP LOCKED
     )
     SELECT
@@ -86,8 +90,11 @@ DELETE_DOMAINS = "DELETE FROM domains WHERE id = ANY(%(ids)s)"
 
 COUNT_DOMAINS = """
     SELECT count(*)
-    FROM domains
+    FROM domains AS d
     WHERE status IN ('completed', 'error', 'cancelled') AND completed_at < now() - %(age)s AND rescan_every IS NULL
+      AND NOT EXISTS (
+          SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
+      )
 """
 
 DELETE_CHANGES = """
@@ -115,6 +122,9 @@ DELETE_BATCHES = """
         FROM batches AS b
         WHERE b.created_at < now() - %(age)s
           AND NOT EXISTS (SELECT FROM batch_items AS i WHERE i.batch_id = b.id)
+          AND NOT EXISTS (
+              SELECT FROM webhook_deliveries AS w WHERE w.batch_id = b.id AND w.state IN ('waiting', 'due')
+          )
         LIMIT %(rows)s
         FOR UPDATE SKIP LOCKED
     )
@@ -125,14 +135,20 @@ COUNT_BATCHES = """
     FROM batches AS b
     WHERE b.created_at < now() - %(age)s
       AND NOT EXISTS (
-        SELECT
-        FROM batch_items AS i
-        JOIN domains AS d ON d.id = i.domain_id
-        WHERE i.batch_id = b.id
-          AND NOT (
-            d.status IN ('completed', 'error', 'cancelled') AND d.completed_at < now() - %(age)s
-            AND d.rescan_every IS NULL
-          )
+          SELECT FROM webhook_deliveries AS w WHERE w.batch_id = b.id AND w.state IN ('waiting', 'due')
+      )
+      AND NOT EXISTS (
+          SELECT
+          FROM batch_items AS i
+          JOIN domains AS d ON d.id = i.domain_id
+          WHERE i.batch_id = b.id
+            AND NOT (
+                d.status IN ('completed', 'error', 'cancelled') AND d.completed_at < now() - %(age)s
+                AND d.rescan_every IS NULL
+                AND NOT EXISTS (
+                    SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
+                )
+            )
       )
 """
 

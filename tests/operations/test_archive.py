@@ -66,8 +66,8 @@ async def test_a_domain_is_exported_with_every_column_and_all_that_goes_with_it(
         "INSERT INTO domain_changes (tenant_id, domain_id, field) SELECT tenant_id, id, 'title' FROM domains"
     )
     await conn.execute(
-        "INSERT INTO webhook_deliveries (tenant_id, url, domain_id) "
-        "SELECT tenant_id, 'https://h.example', id FROM domains"
+        "INSERT INTO webhook_deliveries (tenant_id, url, domain_id, state, finished_at) "
+        "SELECT tenant_id, 'https://h.example', id, 'delivered', now() FROM domains"
     )
     columns = await value(conn, "SELECT to_jsonb(d) FROM domains AS d")
     with open_archive(tmp_path / "removed.jsonl") as archive:
@@ -98,8 +98,8 @@ async def test_changes_callbacks_and_batches_that_go_alone_are_exported_too(
         "INSERT INTO batches (tenant_id, max_pages, created_at) VALUES (%s, 5, '2020-01-01')", (DEFAULT_TENANT_ID,)
     )
     await conn.execute(
-        "INSERT INTO webhook_deliveries (tenant_id, url, batch_id) "
-        "SELECT tenant_id, 'https://batch.example', id FROM batches"
+        "INSERT INTO webhook_deliveries (tenant_id, url, batch_id, state, finished_at) "
+        "SELECT tenant_id, 'https://batch.example', id, 'failed', now() FROM batches"
     )
     with open_archive(tmp_path / "removed.jsonl") as archive:
         removed = await prune(pool, AGE, archive=archive)

@@ -108,6 +108,32 @@ async def test_what_belongs_to_a_domain_goes_with_it_and_what_is_left_goes_by_it
     assert left == (1,)
 
 
+async def test_a_domain_whose_callback_is_still_owed_stays_until_it_was_sent(pool: Database, conn: Connection) -> None:
+    for state in ("waiting", "due", "delivered", "failed"):
+        await store(conn, state, "completed", days=31)
+    await conn.execute(
+        "INSERT INTO webhook_deliveries (tenant_id, url, domain_id, state) "
+        "SELECT tenant_id, 'https://hook.example', id, domain FROM domains"
+    )
+    assert (await count_prunable(pool, AGE)).domains == 2
+    assert (await prune(pool, AGE)).domains == 2
+    assert await kept(conn) == ["due", "waiting"]
+
+
+async def test_a_batch_whose_callback_is_still_owed_stays_until_it_was_sent(pool: Database, conn: Connection) -> None:
+    await conn.execute(
+        "WITH b AS (INSERT INTO batches (tenant_id, max_pages, created_at) "
+        "SELECT %s, 5, '2020-01-01' FROM generate_series(1, 2) RETURNING id, tenant_id) "
+        "INSERT INTO webhook_deliveries (tenant_id, url, batch_id, state) "
+        "SELECT tenant_id, 'https://hook.example', id, (ARRAY['due', 'failed'])[row_number() OVER ()] FROM b",
+        (DEFAULT_TENANT_ID,),
+    )
+    assert (await count_prunable(pool, AGE)).batches == 1
+    assert (await prune(pool, AGE)).batches == 1
+    left = await (await conn.execute("SELECT state FROM webhook_deliveries")).fetchall()
+    assert left == [("due",)]
+
+
 async def test_ended_workers_and_old_answers_are_forgotten_after_a_day(pool: Database, conn: Connection) -> None:
     await conn.execute(
         "INSERT INTO workers (id, name, version, concurrency, lease_expires_at, lease_seconds) "
