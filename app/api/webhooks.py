@@ -294,6 +294,9 @@ class WebhookSender:
         log.info(
             outcome if is_written else "webhook_claim_lost",
             delivery_id=delivery.id,
+            tenant_id=str(delivery.tenant_id),
+            job_id=None if delivery.domain_id is None else str(delivery.domain_id),
+            batch_id=None if delivery.batch_id is None else str(delivery.batch_id),
             attempt=delivery.attempt,
             error_code=error,
         )

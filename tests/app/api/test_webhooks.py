@@ -17,8 +17,10 @@ import pytest
 from aiohttp import web as aioweb
 from psycopg import sql
 from psycopg.conninfo import conninfo_to_dict
+from structlog.testing import capture_logs
 
 from app.api.webhooks import claim_deliveries, record_outcome
+from app.settings import DEFAULT_TENANT_ID
 from tests.support.doctor import assert_broken, run_doctor
 from tests.support.web import BATCHES, SCANS, bearer, default_token, drain, serving, until, web_settings
 
@@ -143,6 +145,27 @@ async def test_what_is_owed_while_no_web_process_runs_is_told_by_doctor_and_sent
     assert fresh["callbacks"].ok
     assert_broken(late, "callbacks", "2 to be sent, the first since 10 min", "scrapersky web", "workers do not")
     assert sent["callbacks"].ok
+
+
+async def test_every_call_is_logged_with_its_tenant_and_its_job_or_batch(database: str, hosts_file: Path) -> None:
+    with capture_logs() as events:
+        async with receiving() as receiver, serving(allowed(database, hosts_file, receiver)) as web:
+            body = {"base_url": "example.com", "callback_url": URL}
+            job = (await web.client.post(f"{SCANS}/scan", json=body)).json()
+            batch_body = {"domains": ["site-1.com"], "callback_url": URL}
+            batch = (await web.client.post(f"{BATCHES}/batch", json=batch_body)).json()
+            await drain(database)
+
+            def sent() -> list[Any]:
+                return [event for event in events if event["event"] == "webhook_delivered"]
+
+            await until(lambda: len(sent()) == 2, what="the calls")
+
+    assert {event["tenant_id"] for event in sent()} == {str(DEFAULT_TENANT_ID)}
+    assert {(event["job_id"], event["batch_id"]) for event in sent()} == {
+        (job["job_id"], None),
+        (None, batch["batch_id"]),
+    }
 
 
 async def test_a_receiver_that_fails_or_redirects_is_called_again_later(
