@@ -200,6 +200,11 @@ def _moment(text: str | None) -> datetime | None:
     return None if text is None else datetime.fromisoformat(text)
 
 
+def _clause(message: object) -> str:
+    """A sentence without its full stop: more follows it on the line."""
+    return str(message).removesuffix(".")
+
+
 def _failed_attempts(
     reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str, dict[str, Any]]
 ) -> list[Event]:
@@ -215,7 +220,8 @@ def _failed_attempts(
                 event="lease_lost" if lost else "attempt_failed",
                 attempt=entry.get("attempt"),
                 worker=_name(entry.get("worker"), workers),
-                detail=f"{entry.get('code')}: {entry.get('message')}" + ("" if final else "; to be tried again"),
+                detail=f"{entry.get('code')}: {_clause(entry.get('message'))}"
+                + ("" if final else "; to be tried again"),
                 after_ms=after,
             )
         )
@@ -245,7 +251,7 @@ def _ended(reasons: list[dict[str, Any]], row: dict[str, Any], workers: dict[str
         events += _pages(row)
     detail = {
         "completed": _completed(row),
-        "error": f"{row['error_code']}: {row['last_error']}",
+        "error": f"{row['error_code']}: {_clause(row['last_error'])}",
     }.get(row["status"], "")
     events.append(
         Event(

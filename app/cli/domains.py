@@ -171,7 +171,11 @@ def retry(
                 conn, tenant_id=tenant, ids=ids, error_code=error_code, everything=everything
             )
 
-    _print_changed(run_with_database(work), "put back into the queue", as_json)
+    changed = run_with_database(work)
+    _print_changed(changed, "put back into the queue", as_json)
+    if jobs and not changed:
+        note("only failed and cancelled ones are; `scrapersky scan` scans any domain anew")
+        raise typer.Exit(FAILED)
 
 
 @commands.command("cancel")
@@ -191,7 +195,11 @@ def cancel(
         async with database.tenant(settings.default_tenant_id) as conn:
             return await domain_queue.cancel(conn, tenant_id=settings.default_tenant_id, ids=ids)
 
-    _print_changed(run_with_database(work), "cancelled", as_json)
+    changed = run_with_database(work)
+    _print_changed(changed, "cancelled", as_json)
+    if not changed:
+        note("only what waits or is in work can be cancelled")
+        raise typer.Exit(FAILED)
 
 
 @commands.command("import")
@@ -226,7 +234,9 @@ def import_domains(
         rejected = [line.model_dump() for line in found.rejected]
         print_json({"job_count": count, "duplicates": len(found.duplicates), "rejected": rejected})
     else:
-        note(f"{count} queued, {len(found.duplicates)} duplicates merged, {len(found.rejected)} refused")
+        duplicates = len(found.duplicates)
+        merged = f"{duplicates} duplicate{'' if duplicates == 1 else 's'} merged"
+        note(f"{count} queued, {merged}, {len(found.rejected)} refused")
         for line in found.rejected:
             note(f"line {line.line}: {line.input!r}: {line.message}")
     if found.rejected and not count:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
@@ -39,8 +40,15 @@ def inspect(
     if as_json:
         print_json([dict(zip(columns, row, strict=True)) for row in rows])
     else:
-        print_table(columns, rows)
+        print_table(columns, [[_cell(value) for value in row] for row in rows])
         note(f"{len(rows)} row{'' if len(rows) == 1 else 's'}")
+
+
+def _cell(value: object) -> object:
+    """A value as Postgres or JSON writes it, not as Python does."""
+    if isinstance(value, dict | list):
+        return json.dumps(value, default=str, ensure_ascii=False)
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 async def read_rows(conn: Connection, what: str, limit: int) -> tuple[list[str], list[tuple[Any, ...]]]:
@@ -74,5 +82,8 @@ async def read_rows(conn: Connection, what: str, limit: int) -> tuple[list[str],
             raise
         raise CommandFailed(f"the query took longer than {STATEMENT_SECONDS} s and was stopped") from error
     except psycopg.Error as error:
-        raise CommandFailed(one_line(error.diag.message_primary or str(error))) from error
+        said = one_line(error.diag.message_primary or str(error))
+        if "multiple commands" in said:
+            said = "one statement at a time: leave out what follows the first semicolon"
+        raise CommandFailed(said) from error
     return [column.name for column in cur.description or ()], rows

@@ -75,7 +75,7 @@ async def test_a_scan_that_succeeds_is_told_from_the_submit_to_its_pages(databas
 async def test_attempts_that_failed_are_told_with_their_codes_and_workers(database: str, conn: Connection) -> None:
     async def fail(job: Job) -> None:
         if job.claim.attempt < 3:
-            raise Retry("connect_timed_out", "no answer", after=timedelta(0))
+            raise Retry("connect_timed_out", "no answer.", after=timedelta(0))
         raise Fail("not_html", "a picture")
 
     job_id = await queue(conn)

@@ -200,6 +200,12 @@ def test_inspect_shows_a_table_and_the_rows_of_a_query(command: Command, databas
     assert query == [{"domain": "one.com"}]
 
 
+def test_inspect_writes_values_as_postgres_does(command: Command, database: str) -> None:
+    done = command("inspect", """SELECT true, '{"a": [1, null]}'::jsonb, ARRAY['x'], NULL""")
+
+    assert done.stdout.strip("\n").split("\t") == ["true", '{"a": [1, null]}', '["x"]', ""]
+
+
 @pytest.mark.parametrize(
     "statement",
     [
@@ -219,6 +225,7 @@ def test_inspect_can_change_nothing(command: Command, database: str, statement: 
 
     assert done.exit_code == 1
     assert len(done.stderr.strip().splitlines()) == 1
+    assert "prepared statement" not in done.stderr, "one statement at a time is what a person has to know"
     assert count(database) == 1
 
 
@@ -299,6 +306,19 @@ def test_cancel_ends_what_waits(command: Command, database: str) -> None:
 
     assert "1 cancelled" in done.stderr
     assert count(database, "status = 'cancelled'") == 1
+
+
+@pytest.mark.parametrize("words", [["retry", "a.com"], ["cancel", "a.com"]], ids=" ".join)
+def test_what_cannot_be_retried_or_cancelled_is_a_failure_that_says_why(
+    command: Command, database: str, words: list[str]
+) -> None:
+    fill(database, "a.com", status="completed")
+
+    done = command("domains", *words)
+
+    assert done.exit_code == 1
+    assert done.stderr.startswith("0 ")
+    assert "only" in done.stderr
 
 
 def test_import_queues_a_column_merges_duplicates_and_tells_what_it_refused(
