@@ -11,7 +11,7 @@ from typing import Any
 import psycopg
 import pytest
 from psycopg import sql
-from psycopg.conninfo import conninfo_to_dict
+from psycopg.conninfo import conninfo_to_dict, make_conninfo
 
 from app.settings import DEFAULT_TENANT_ID
 from tests.support.doctor import assert_broken, run_doctor, settings_for
@@ -23,25 +23,43 @@ NOWHERE = "postgresql://me@127.0.0.1:1/db"
 MOST_CONNECTIONS = 12
 
 
+async def shift_clock(database: str, conn: Connection, function: str, offset: str) -> None:
+    """Let ``function`` tell whoever connects from now on a time that is off by ``offset``."""
+    name = sql.Identifier(str(conninfo_to_dict(database)["dbname"]))
+    await conn.execute("CREATE SCHEMA wrong_time")
+    await conn.execute(
+        f"CREATE FUNCTION wrong_time.{function}() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
+        f"$$ SELECT pg_catalog.{function}() + interval '{offset}' $$".encode()
+    )
+    await conn.execute(sql.SQL("ALTER DATABASE {} SET search_path = wrong_time, pg_catalog, public").format(name))
+
+
 @pytest.mark.parametrize(
-    ("offset", "told"), [("'1 hour'", r"3[56]\d\d\.\d s ahead of"), ("'-90 seconds'", r"(8\d|9\d)\.\d s behind")]
+    ("offset", "told"), [("1 hour", r"3[56]\d\d\.\d s ahead of"), ("-90 seconds", r"(8\d|9\d)\.\d s behind")]
 )
 async def test_a_clock_that_is_off_is_named_with_its_direction(
     database: str, conn: Connection, offset: str, told: str
 ) -> None:
-    name = sql.Identifier(str(conninfo_to_dict(database)["dbname"]))
-    await conn.execute("CREATE SCHEMA wrong_time")
-    await conn.execute(
-        "CREATE FUNCTION wrong_time.clock_timestamp() RETURNS timestamptz LANGUAGE sql VOLATILE AS "
-        f"$$ SELECT pg_catalog.clock_timestamp() + interval {offset} $$".encode()
-    )
-    await conn.execute(sql.SQL("ALTER DATABASE {} SET search_path = wrong_time, pg_catalog, public").format(name))
+    await shift_clock(database, conn, "clock_timestamp", offset)
 
     check = (await run_doctor(settings_for(database), only=["clock"]))["clock"]
 
     assert check.ok, "the queue goes by the database's clock alone"
     assert re.search(told, check.seen), check
     assert "NTP" in str(check.advice)
+
+
+async def test_a_transaction_that_is_open_for_long_is_a_warning_with_whose_it_is(
+    database: str, conn: Connection
+) -> None:
+    holder = make_conninfo(database, application_name="somebody's report")
+    async with await psycopg.AsyncConnection.connect(holder) as other:
+        await other.execute("SELECT count(*) FROM domains")
+        await shift_clock(database, conn, "now", "10 minutes")
+        check = (await run_doctor(settings_for(database), only=["vacuum_horizon"]))["vacuum_horizon"]
+    assert check.ok
+    assert re.search(r"6\d\d\.\d s old: process \d+ of \w+ \(somebody's report\)", check.seen), check
+    assert "pg_terminate_backend" in str(check.advice)
 
 
 async def test_clocks_that_agree_are_no_warning(database: str) -> None:
