@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborHTMLParser
 from extractor.models import Organization, PageFacts
 from extractor.page import head, images, marks
 from extractor.page.addresses import read_addresses
+from extractor.page.archive import as_it_was
 from extractor.page.blocks import blocked_kind, is_soft_404
 from extractor.page.charset import decode
 from extractor.page.document import Document
@@ -46,8 +47,9 @@ def read_page(body: bytes, *, url: str, status: int | None = None, headers: Mapp
     if not facts.is_html:
         return facts
     text, facts.charset = decode(body[:MAX_BODY_BYTES], content_type)
+    text, address = as_it_was(text, url)
     markup = bound_markup(text)
-    document = Document(url=url, status=status, headers=names, markup=markup, tree=LexborHTMLParser(markup.html))
+    document = Document(url=address, status=status, headers=names, markup=markup, tree=LexborHTMLParser(markup.html))
     facts.truncated = markup.truncated or len(body) > MAX_BODY_BYTES
     facts.base_url = document.base_url
     facts.blocked = _read(None, blocked_kind, document)

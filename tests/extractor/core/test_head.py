@@ -490,3 +490,25 @@ def test_the_name_of_a_body_is_what_people_read(html: str, name: str) -> None:
     (body,) = page(f'<div itemscope itemtype="http://schema.org/Organization">{html}</div>').organizations
 
     assert body.name == name
+
+
+def test_a_page_kept_by_an_archive_is_read_as_the_page_it_was() -> None:
+    kept = "https://web.archive.org/web/20210916140120"
+    html = (
+        '<html><head><script src="/_static/js/bundle-playback.js"></script><title>Acme</title>'
+        f'<link rel="canonical" href="{kept}/https://www.acme.de/"><link rel="icon" href="/web/20210916140120im_/https://www.acme.de/i.png">'
+        f'</head><body><!-- BEGIN WAYBACK TOOLBAR INSERT --><a href="https://twitter.com/archive">x</a><!-- END WAYBACK TOOLBAR INSERT -->'
+        f'<a href="{kept}/https://www.facebook.com/acme">f</a></body></html>'
+    )
+
+    facts = page(html, f"{kept}/https://www.acme.de/")
+
+    assert first(facts.canonical_urls) == "https://www.acme.de/"
+    assert first(facts.favicons) == "https://www.acme.de/i.png"
+    assert {network: first(found) for network, found in facts.social_links.items()} == {
+        "facebook": "https://www.facebook.com/acme"
+    }
+    assert (
+        first(page(f'<link rel="canonical" href="{kept}/https://other.de/">').canonical_urls)
+        == f"{kept}/https://other.de/"
+    )
