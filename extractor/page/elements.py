@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, NamedTuple
 
 VOID = frozenset(
     [
@@ -174,37 +174,39 @@ IMPLIED_ENDS: Final[dict[str, tuple[frozenset[str], frozenset[str]]]] = {
     "a": (frozenset({"a"}), frozenset({"table", "td", "th"})),
     "nobr": (frozenset({"nobr"}), frozenset({"table", "td", "th"})),
 }
-#: What the pass has to know of an element, in one look-up: flags by name.
-(
-    IS_INLINE,
-    IS_SPACED,
-    IS_RAW,
-    IS_VOID,
-    IS_STRUCTURE,
-    ENDS_PARAGRAPH,
-    ENDS_OTHERS,
-    IS_FORMATTING,
-    IS_WRITTEN_OTHERWISE,
-) = (1 << bit for bit in range(9))
+#: What the start tag of an element does; in this order, so that one comparison tells which need no end tag.
+OPENS, IS_VOID, IS_STRUCTURE, ENDS_PARAGRAPH, ENDS_OTHERS, ENDS_BOTH, IS_RAW = range(7)
+STRUCTURE = frozenset(("html", "head", "body", "noscript", "plaintext"))
+BREAK = "\x1e"  #: between the lines of a text in the making
 
 
-class _Kinds(dict[str, int]):
-    """Flags by name; a name that is not in lower case has those of the one that is, and one more."""
+class Kind(NamedTuple):
+    """What the pass has to know of an element, in one look-up."""
 
-    def __missing__(self, name: str) -> int:
-        return self.get(name.lower(), 0) | IS_WRITTEN_OTHERWISE
+    name: str  #: in lower case
+    separator: str  #: what its tags are in the text: BREAK, a blank or nothing
+    start: int  #: what its start tag does
+    is_formatting: bool
 
 
-KINDS: Final = _Kinds()
-for _flag, _names in (
-    (IS_INLINE, INLINE),
-    (IS_SPACED, SPACED),
-    (IS_RAW, RAW),
-    (IS_VOID, VOID),
-    (IS_STRUCTURE, ("html", "head", "body", "noscript", "plaintext")),
-    (ENDS_PARAGRAPH, CLOSES_PARAGRAPH),
-    (ENDS_OTHERS, IMPLIED_ENDS),
-    (IS_FORMATTING, FORMATTING),
-):
-    for _name in _names:
-        KINDS[_name] = KINDS.get(_name, 0) | _flag
+def _kind(name: str) -> Kind:
+    separator = BREAK if name not in INLINE else " " if name in SPACED else ""
+    start = ENDS_PARAGRAPH if name in CLOSES_PARAGRAPH else OPENS
+    if name in IMPLIED_ENDS:
+        start = ENDS_BOTH if start else ENDS_OTHERS
+    for names, what in ((VOID, IS_VOID), (STRUCTURE, IS_STRUCTURE), (RAW, IS_RAW)):
+        start = what if name in names else start
+    return Kind(name, separator, start, name in FORMATTING)
+
+
+class _Kinds(dict[str, Kind]):
+    """Kinds by name, in whatever case it is written; names that are not known are not kept."""
+
+    def __missing__(self, name: str) -> Kind:
+        lowered = name.lower()
+        return self[lowered] if lowered in self else _kind(lowered)
+
+
+KINDS: Final = _Kinds(
+    (name, _kind(name)) for name in (*VOID, *RAW, *INLINE, *SPACED, *SPECIAL, *IMPLIED_ENDS, *STRUCTURE)
+)

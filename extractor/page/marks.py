@@ -16,8 +16,12 @@ _COPYRIGHT = re.compile(
     r"|(?<!\d)((?:19[89]|20[0-4])\d)(?:\s{0,3}[-–—]\s{0,3}((?:19[89]|20[0-4])\d))?[^\n\d]{0,40}?(?:©|\(c\)|all rights reserved|alle rechte vorbehalten|tous droits réservés|todos los derechos reservados)",
     re.IGNORECASE,
 )
-_MEASUREMENT = re.compile(r"(?<![\w-])(UA-\d{4,10}-\d{1,4}|G-[A-Z0-9]{8,12})(?![\w-])")
-_TAG_MANAGER = re.compile(r"(?<![\w-])(GTM-[A-Z0-9]{4,9})(?![\w-])")
+#: Each begins with its letters: what is to stand before them is asked only where they are.
+_MEASUREMENT: Final = (
+    re.compile(r"UA-(?<![\w-]UA-)\d{4,10}-\d{1,4}(?![\w-])"),
+    re.compile(r"G-(?<![\w-]G-)[A-Z0-9]{8,12}(?![\w-])"),
+)
+_TAG_MANAGER = re.compile(r"GTM-(?<![\w-]GTM-)[A-Z0-9]{4,9}(?![\w-])")
 _SURROUNDINGS = re.compile(
     r"gtag|google-analytics|googletagmanager|_gaq|\bga\(|GoogleAnalyticsObject|analytics|gaProperty|measurement|tracking",
     re.IGNORECASE,
@@ -177,11 +181,17 @@ def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
         ):
             places.append(script.text)
     text = "\n".join(places)
-    analytics = dict.fromkeys(_MEASUREMENT.findall(text))
-    managers = dict.fromkeys(_TAG_MANAGER.findall(text))
+    analytics = _measurement_ids(text)
     if "amp-analytics" in document.markup.start_tags:
-        analytics.update(dict.fromkeys(_MEASUREMENT.findall(document.markup.html)))
-    return list(analytics)[:10], list(managers)[:10]
+        analytics += _measurement_ids(document.markup.html)
+    managers = dict.fromkeys(_TAG_MANAGER.findall(text))
+    return list(dict.fromkeys(analytics))[:10], list(managers)[:10]
+
+
+def _measurement_ids(text: str) -> list[str]:
+    """In order of appearance."""
+    found = sorted((match.start(), match[0]) for pattern in _MEASUREMENT for match in pattern.finditer(text))
+    return [identifier for _, identifier in found]
 
 
 def read_feed_urls(document: Document) -> list[str]:

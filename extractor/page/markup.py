@@ -15,19 +15,18 @@ from html import unescape
 from typing import Final
 
 from extractor.page.elements import (
+    BREAK,
+    CLOSES_PARAGRAPH,
     ENDS_OTHERS,
     ENDS_PARAGRAPH,
     FORMATTING,
     IMPLIED_ENDS,
-    IS_FORMATTING,
-    IS_INLINE,
+    INLINE,
     IS_RAW,
-    IS_SPACED,
     IS_STRUCTURE,
-    IS_VOID,
-    IS_WRITTEN_OTHERWISE,
     KINDS,
     SPECIAL,
+    Kind,
 )
 from extractor.page.text import remove_invisible
 from extractor.page.tokens import ATTRIBUTES, ORDINARY, STOP, TOKEN, Contents
@@ -47,7 +46,6 @@ MAX_TITLE_CHARACTERS = 10_000
 MIN_STRETCH, MAX_STRETCH = 256, 65_536
 
 _HIDING: Final = re.compile(r"display\s{0,3}:\s{0,3}none|visibility\s{0,3}:\s{0,3}hidden|\bhidden\b", re.IGNORECASE)
-_BREAK = "\x1e"
 
 
 @dataclass(slots=True)
@@ -79,8 +77,8 @@ def bound_markup(source: str) -> Markup:
     source = source[:MAX_CHARACTERS]
     if "\x00" in source:
         source = source.replace("\x00", "")
-    if _BREAK in source:
-        source = source.replace(_BREAK, " ")
+    if BREAK in source:
+        source = source.replace(BREAK, " ")
     scan = _Scan(source)
     scan.run()
     markup = scan.markup
@@ -150,24 +148,22 @@ class _Scan:
         html, text, stack, owed, kinds = self.html, self.text, self.stack, self.owed, KINDS
         is_broken = False  # a line has just begun: further breaks and blanks would change nothing
         for number, (whole, words, stroke, written, attributes) in enumerate(found, 1):
-            kind = kinds[written]
-            name = written.lower() if kind & IS_WRITTEN_OTHERWISE else written
+            kind = name, separator, _, is_formatting = kinds[written]
             if words and not (is_broken and words.isspace()):
                 text.append(words)
                 is_broken = False
-            if not kind & IS_INLINE:
+            if separator is BREAK:
                 if not is_broken:
-                    text.append(_BREAK)
+                    text.append(BREAK)
                     is_broken = True
-            elif kind & IS_SPACED:
-                text.append(" ")
+            elif separator:
+                text.append(separator)
             if not stroke:
-                self._start(name, kind, attributes, words, whole)
-                if self.hidden_below is not None:
+                if self._start(kind, attributes, words, whole):
                     return number
             elif stack and stack[-1] == name and name not in owed:
                 del stack[-1]
-                if kind & IS_FORMATTING:
+                if is_formatting:
                     self.formatting -= 1
                 html.append(whole)
             else:
@@ -191,7 +187,7 @@ class _Scan:
                 if comment:
                     self.comments.append(comment[:2_000])
             else:
-                jump = self._tag(name.lower(), stroke, attributes, words, start, end)
+                jump = self._tag(KINDS[name], stroke, attributes, words, start, end)
                 if jump is not None:
                     return jump
             position = end
@@ -202,25 +198,22 @@ class _Scan:
             self.text.append(source[position:])
         return len(source)
 
-    def _tag(self, name: str, stroke: str, attributes: str, words: str, start: int, end: int) -> int | None:
+    def _tag(self, kind: Kind, stroke: str, attributes: str, words: str, start: int, end: int) -> int | None:
         """Handle a tag and the words before it: None, or where to go on after an element that was jumped over."""
         self.markup.tags += 1
         if self.markup.tags > MAX_TAGS:
             return self._stop(words, start)
-        kind = KINDS[name]
-        if not kind & IS_INLINE:
-            self.text.append(_BREAK)
-        elif kind & IS_SPACED:
-            self.text.append(" ")
+        name = kind.name
+        self.text.append(kind.separator)
         if not stroke:
             if name == "plaintext":
                 return self._stop(words, start)
-            if kind & IS_RAW:
+            if kind.start == IS_RAW:
                 self.html.append(words)
                 return self._jump_over(name, attributes, end)
-            self._start(name, kind, attributes, words, words + self.source[start:end])
+            self._start(kind, attributes, words, words + self.source[start:end])
         elif self.stack and self.stack[-1] == name and name not in self.owed:
-            self._end_innermost(kind)
+            self._end_innermost(kind.is_formatting)
             self.html.append(words + self.source[start:end])
         else:
             self.html.append(words)
@@ -236,49 +229,52 @@ class _Scan:
 
     # Start tags
 
-    def _start(self, name: str, kind: int, attributes: str, words: str, whole: str) -> None:
-        """Handle a start tag; ``whole`` is the tag with the words before it."""
+    def _start(self, kind: Kind, attributes: str, words: str, whole: str) -> bool:
+        """Handle a start tag, ``whole`` with the words before it; whether an element begins that is not shown."""
+        name, _, start, is_formatting = kind
         stack = self.stack
         if attributes:
             self.start_tags[name, attributes] = None
             if len(attributes) > 256:
                 whole = words + self._capped(name, attributes, whole[len(words) :])
-        if kind & (IS_VOID | IS_STRUCTURE):
-            self.html.append(words if kind & IS_STRUCTURE and self._is_left_out(name) else whole)
-            return
-        if (kind & ENDS_PARAGRAPH and "p" in stack) or (kind & ENDS_OTHERS and self._may_end(name)):
-            self.html.append(words)
-            whole, words = whole[len(words) :], ""
-            if kind & ENDS_PARAGRAPH:
-                self._end_paragraph()
-            if kind & ENDS_OTHERS:
-                self._end_implied(*IMPLIED_ENDS[name])
-        is_formatting = kind & IS_FORMATTING
+        if start:
+            if start <= IS_STRUCTURE:
+                self.html.append(words if start == IS_STRUCTURE and self._is_left_out(name) else whole)
+                return False
+            if (start != ENDS_OTHERS and "p" in stack) or (start != ENDS_PARAGRAPH and self._may_end(name)):
+                self.html.append(words)
+                whole, words = whole[len(words) :], ""
+                self._end_before(name)
         if len(stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
             self.html.append(words)
             self._owe([name])
             self.markup.truncated = True
-            return
+            return False
         stack.append(name)
         self.html.append(whole)
         if is_formatting:
             self.formatting += 1
-        if (
-            attributes
-            and kind & IS_INLINE
-            and self.hidden_below is None
-            and ("none" in attributes or "hidden" in attributes)
-        ):
-            self.hidden_below = len(stack) if _HIDING.search(attributes[:500]) else None
+        may_hide = attributes and name in INLINE and ("none" in attributes or "hidden" in attributes)
+        if may_hide and self.hidden_below is None and _HIDING.search(attributes[:500]):
+            self.hidden_below = len(stack)
+            return True
+        return False
 
     def _may_end(self, name: str) -> bool:
         """Whether there is an open element that this start tag ends where nothing stands between."""
         ended, stops = IMPLIED_ENDS[name]
-        return self.stack[-1:] != [] and self.stack[-1] not in stops and not ended.isdisjoint(self.stack)
+        stack = self.stack
+        return bool(stack) and stack[-1] not in stops and not ended.isdisjoint(stack)
+
+    def _end_before(self, name: str) -> None:
+        """End what has no end tag before the start tag of ``name``."""
+        if name in CLOSES_PARAGRAPH:
+            self._end_paragraph()
+        if name in IMPLIED_ENDS:
+            self._end_implied(*IMPLIED_ENDS[name])
 
     def _is_left_out(self, name: str) -> bool:
-        """Second roots, heads and bodies; and noscript, because its content is what people without scripts see, and
-        where tag managers put their frame."""
+        """Second roots, heads and bodies; and noscript, whose content people without scripts see."""
         if name == "noscript" or name in self.seen:
             return True
         self.seen.add(name)
@@ -312,9 +308,9 @@ class _Scan:
 
     # End tags
 
-    def _end_innermost(self, kind: int) -> None:
+    def _end_innermost(self, is_formatting: bool) -> None:
         self.stack.pop()
-        if kind & IS_FORMATTING:
+        if is_formatting:
             self.formatting -= 1
         if self.hidden_below is not None and len(self.stack) < self.hidden_below:
             self.hidden_below = None
@@ -400,5 +396,5 @@ def visible_text(raw: str) -> str:
     """Text pieces as people see them: entities decoded, invisible characters gone, blanks folded, one block a line."""
     if "&" in raw:
         raw = unescape(raw)
-    lines = (" ".join(line.split()) for line in remove_invisible(raw).split(_BREAK))
+    lines = (" ".join(line.split()) for line in remove_invisible(raw).split(BREAK))
     return "\n".join(line for line in lines if line)[:MAX_TEXT_CHARACTERS]

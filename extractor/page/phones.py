@@ -143,8 +143,6 @@ def text_candidates(text: str) -> Iterator[Candidate]:
     """The runs of digits in a text that could be telephone numbers, each with its label."""
     seen: set[tuple[str, bool]] = set()
     for start, number in _runs(text):
-        if _DATE.search(number):
-            continue
         before, label = _label(text, start)
         is_plain = not _may_be_unlabelled(number)
         if is_plain and not _LETTER.search(label):
@@ -178,23 +176,31 @@ def _may_be_unlabelled(number: str) -> bool:
 
 def _runs(text: str) -> Iterator[tuple[int, str]]:
     """Where a number begins, and its text: within one line, with nothing behind it that makes it something else."""
+    known: dict[str, list[tuple[int, str]]] = {}  # prices, years and hours stand on a page many times
     for run in _RUN.finditer(text):
-        begun, written = run.start(), run[0]
-        if not _NUMBER.search(written):
-            continue
-        for start, line in _pieces(begun, written) if _BETWEEN.search(written) else ((begun, written),):
-            position = 0
-            while match := _NUMBER.search(line, position):
-                position = match.end()
-                if not _NOT_BEHIND.match(text, start + position):
-                    number = match[0].lstrip()
-                    yield start + position - len(number), number
+        written = run[0]
+        numbers = known.get(written)
+        if numbers is None:
+            numbers = known[written] = list(_numbers(written))
+        for begun, number in numbers:
+            start = run.start() + begun
+            if not _NOT_BEHIND.match(text, start + len(number)):
+                yield start, number
+
+
+def _numbers(run: str) -> Iterator[tuple[int, str]]:
+    """The numbers in a run that are no dates, and where each begins."""
+    for start, line in _pieces(run) if _NUMBER.search(run) else ():
+        for match in _NUMBER.finditer(line):
+            number = match[0].lstrip()
+            if not _DATE.search(number):
+                yield start + match.end() - len(number), number
 
 
 _BETWEEN = re.compile(r"\n|\s?[/–|·•]\s?|\s-\s|(?<=\d{4})\s(?=\(0?\d)")
 
 
-def _pieces(start: int, run: str) -> Iterator[tuple[int, str]]:
+def _pieces(run: str) -> Iterator[tuple[int, str]]:
     """A run cut at line ends, and between two numbers that a stroke or a bracket divides: 020 79460018 / 0800 1234567."""
     begun = 0
     for match in _BETWEEN.finditer(run):
@@ -205,9 +211,9 @@ def _pieces(start: int, run: str) -> Iterator[tuple[int, str]]:
         behind = after.partition("\n")[0] if is_wide else _BETWEEN.split(after, maxsplit=1)[0]
         is_between = _digits(before) >= 7 and _digits(behind) >= 7
         if match[0] == "\n" or is_between or (is_code_before_number and not before.startswith("00")):
-            yield start + begun, before
+            yield begun, before
             begun = match.end()
-    yield start + begun, run[begun:]
+    yield begun, run[begun:]
 
 
 def _digits(text: str) -> int:
