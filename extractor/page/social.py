@@ -147,6 +147,13 @@ def _widgets(document: Document) -> Iterator[str]:
 
 
 _FOLLOW = re.compile(r"follow|folg|fan|like us|join|page|seite|kanal|channel|suiv|síg|sig|segu|profil", re.IGNORECASE)
+#: What a sentence says that leads to the site's own profile.
+_FOLLOW_US = re.compile(
+    r"(?:follow|find|like|join|visit) (?:us|me)\b|folg(?:t|e|en sie) (?:uns|mir)|finde[nt]? (?:sie )?uns"
+    r"|besuch\w+ (?:sie )?uns|(?:re)?trouvez-nous|suivez-nous|s[íi]guenos|encu[ée]ntranos|seguici|seguiteci|trovaci"
+    r"|siga-nos|volg (?:ons|mij)|följ oss|følg os|obserwuj nas|sledujte n[áa]s|kövess",
+    re.IGNORECASE,
+)
 _PROSE = frozenset(("p", "li", "td", "dd", "blockquote", "figcaption"))
 #: More text around a link than a label would have.
 _PROSE_CHARACTERS = 60
@@ -163,7 +170,8 @@ def _is_in_prose(anchor: Anchor) -> bool:
         if node is None:
             return False
         if node.tag in _PROSE:
-            return len(" ".join(node.text().split())) > len(text) + _PROSE_CHARACTERS
+            words = " ".join(node.text().split())
+            return len(words) > len(text) + _PROSE_CHARACTERS and not _FOLLOW_US.search(words[:2_000])
         node = node.parent
     return False
 

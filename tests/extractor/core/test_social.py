@@ -183,6 +183,11 @@ def test_what_an_article_refers_to_is_nobodys_profile() -> None:
     reference = f"<p>{sentence.format('<a href=https://discord.gg/rust-lang>the chat</a>')}</p>"
     asked = f"<p>{sentence.format('<a href=https://discord.gg/abc>our Discord</a>')}</p>"
 
+    follow = "<p>We write about anvils and hammers. Follow us and see how a new one is made every week: "
+
+    assert profiles(f"{follow}<a href='https://www.instagram.com/smithy'>smithy</a></p>") == {
+        "instagram": "https://www.instagram.com/smithy"
+    }
     assert profiles(reference) == {}
     assert profiles(asked) == {"discord": "https://discord.gg/abc"}
 
