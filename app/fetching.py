@@ -34,6 +34,7 @@ def fetch_settings(settings: Settings) -> FetchSettings:
         respect_robots=settings.fetch_respect_robots,
         allow_networks=settings.fetch_allow_networks,
         hosts_file=settings.fetch_hosts_file,
+        authorities_file=settings.ssl_cert_file,
         ladder=LadderSettings(
             key=key.get_secret_value() if key is not None else None,
             url=settings.scraper_api_url,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import ssl
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
@@ -14,6 +16,12 @@ DEFAULT_TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
 DEVELOPMENT_TOKEN = "scraper_sky_2024"  # noqa: S105 - the seed's published token, refused outside development
 
 FetchTier = Literal["none", "standard", "render", "premium", "ultra_premium"]
+
+
+#: No spaces, brackets or semicolons: it stands inside the User-Agent's comment.
+CONTACT = re.compile(
+    r"https?://[A-Za-z0-9\-._~:/?#@!$&*+,=%\[\]]+|[A-Za-z0-9.!#$%&*+/=?^_{|}~\-]+@[A-Za-z0-9.\-]+", re.ASCII
+)
 
 
 class Settings(BaseSettings):
@@ -65,7 +73,6 @@ class Settings(BaseSettings):
     fetch_contact: str | None = Field(
         default=None,
         max_length=200,
-        pattern=r"^(https?://[A-Za-z0-9\-._~:/?#@!$&*+,=%\[\]]+|[A-Za-z0-9.!#$%&*+/=?^_{|}~\-]+@[A-Za-z0-9.\-]+)$",
         description="A web or e-mail address in the User-Agent, where a site's owner learns who reads it.",
     )
     fetch_respect_robots: bool = True
@@ -73,6 +80,10 @@ class Settings(BaseSettings):
     fetch_hosts_file: Path | None = Field(
         default=None,
         description="Names answered from this file instead of DNS; needs FETCH_ALLOW_NETWORKS to be of use.",
+    )
+
+    ssl_cert_file: Path | None = Field(
+        default=None, description="Certificate authorities for the sites, in PEM, besides the system's."
     )
 
     fetch_scans_per_address: int = Field(
@@ -102,7 +113,40 @@ class Settings(BaseSettings):
             return tuple(ip_network(part.strip()) for part in value.split(",") if part.strip())
         return value
 
-    @field_validator("database_url", "listen_database_url", "scraper_api_key", "fetch_contact", mode="before")
+    @field_validator("fetch_contact")
+    @classmethod
+    def _is_a_contact(cls, value: str | None) -> str | None:
+        if value is not None and not CONTACT.fullmatch(value):
+            raise ValueError("it must be a web address (https://...) or an e-mail address")
+        return value
+
+    @field_validator("fetch_hosts_file")
+    @classmethod
+    def _is_a_file(cls, value: Path | None) -> Path | None:
+        if value is not None and not value.is_file():
+            raise ValueError("there is no such file")
+        return value
+
+    @field_validator("ssl_cert_file")
+    @classmethod
+    def _holds_certificates(cls, value: Path | None) -> Path | None:
+        # OpenSSL leaves out a file that it cannot read without a word: every site would look like an impostor.
+        try:
+            if value is not None:
+                ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).load_verify_locations(value)
+        except OSError as error:
+            raise ValueError("there is no file with certificates (PEM) that can be read") from error
+        return value
+
+    @field_validator(
+        "database_url",
+        "listen_database_url",
+        "scraper_api_key",
+        "fetch_contact",
+        "fetch_hosts_file",
+        "ssl_cert_file",
+        mode="before",
+    )
     @classmethod
     def _empty_is_unset(cls, value: Any) -> Any:
         return None if value == "" else value

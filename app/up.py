@@ -134,7 +134,12 @@ def _keep_running(children: list[Child]) -> None:
             child.failures = 1 if now - child.started_at > STEADY_SECONDS else child.failures + 1
             delay = min(LONGEST_RESTART_SECONDS, FIRST_RESTART_SECONDS * 2.0 ** (child.failures - 1))
             child.restart_at = now + delay
-            _say(f"{child.name} ended with {code}; starting it again in {delay:g} s")
+            _say(f"{child.name} {_ending(code)}; starting it again in {delay:g} s")
+
+
+def _ending(code: int) -> str:
+    """An exit code in words; what a signal ended has its number, below zero."""
+    return f"was ended by {signal.Signals(-code).name}" if code < 0 else f"ended with exit code {code}"
 
 
 def _stop(children: list[Child], stopping: _Stopping, seconds: float) -> int:

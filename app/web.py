@@ -31,7 +31,7 @@ def check_development_host(settings: Settings) -> None:
         return
     raise CannotServe(
         f"ENVIRONMENT=development leaves the door open and is refused on {settings.host}: listen on 127.0.0.1, "
-        "or unset it and make a token with `scrapersky token create`"
+        "or unset it and make a token with `scrapersky token create NAME`"
     )
 
 

@@ -20,7 +20,7 @@ from app.api.errors import ApiError
 from app.api.services import Services, ServicesDep
 from app.settings import DEVELOPMENT_TOKEN
 
-NO_TOKEN = "Send a token: Authorization: Bearer TOKEN. Make one with: scrapersky token create"  # noqa: S105 - a sentence
+NO_TOKEN = "Send a token: Authorization: Bearer TOKEN. Make one with: scrapersky token create NAME"  # noqa: S105 - a sentence
 BAD_TOKEN = "The token is not known here, or was revoked."  # noqa: S105 - a sentence
 
 

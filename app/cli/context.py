@@ -56,7 +56,7 @@ def load_settings(**overrides: Any) -> Settings:
         settings = Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part).upper() for part in problem['loc']) or 'settings'}: {problem['msg']}"
+            ": ".join([*(str(part).upper() for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")])
             for problem in error.errors(include_input=False, include_url=False)
         )
         raise CommandFailed(f"a setting has a value that it cannot have: {problems}", exit_code=WRONG_USAGE) from None
@@ -109,6 +109,8 @@ def _database_sentence(error: psycopg.Error) -> str:
     # The tenants' role comes with the migrations, so a new server lacks it as an empty database lacks the tables.
     if isinstance(error, errors.UndefinedTable) or "scrapersky_tenant" in reason:
         return "the database is not set up yet: run `scrapersky migrate`"
+    if isinstance(error, errors.ForeignKeyViolation) and "tenant" in (error.diag.constraint_name or ""):
+        return "there is no such tenant: correct DEFAULT_TENANT_ID; `scrapersky tenant list` shows what there is"
     if isinstance(error, errors.QueryCanceled):
         return f"the database gave up: {reason}"
     if isinstance(error, OperationalError):

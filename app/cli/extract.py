@@ -84,11 +84,13 @@ def _domain_of(host: str) -> str:
 
 async def _scan(settings: Settings, domain: str, max_pages: int) -> SiteReport:
     from app.fetching import fetch_settings
-    from extractor.errors import ExtractError
+    from extractor.errors import AddressError, ExtractError
     from extractor.site import Scanner
 
     try:
         async with Scanner(fetch_settings(settings)) as scanner:
             return (await scanner.scan(domain, max_pages=max_pages)).report
+    except AddressError as error:
+        raise CommandFailed(f"{domain!r}: {error.message}", exit_code=WRONG_USAGE) from error
     except ExtractError as error:
         raise CommandFailed(f"{error.message} ({error.code})") from error

@@ -44,7 +44,7 @@ def _why_refused() -> Check:
         Settings()
     except ValidationError as error:
         problems = "; ".join(
-            f"{'.'.join(str(part).upper() for part in problem['loc']) or 'settings'}: {problem['msg']}"
+            ": ".join([*(str(part).upper() for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")])
             for problem in error.errors(include_input=False, include_url=False)
         )
         return broken(problems, "correct the variable, in the environment or in .env")
@@ -78,7 +78,7 @@ def find_contradictions(settings: Settings) -> Iterator[tuple[str, str]]:
     if settings.environment == "development" and not settings.published_on_loopback and not _is_loopback(settings.host):
         yield (
             f"ENVIRONMENT=development with HOST={settings.host}: whoever reaches the port acts as the default tenant",
-            "set HOST=127.0.0.1, or ENVIRONMENT=production and make a token with: scrapersky token create",
+            "set HOST=127.0.0.1, or ENVIRONMENT=production and make a token with: scrapersky token create NAME",
         )
     if settings.listen_database_url is not None and settings.database_url is None:
         yield (

@@ -122,10 +122,13 @@ class EmbeddedPostgres:
     def _prepare_folder(self) -> None:
         try:
             self._bin = postgres_bin()
+        except FileNotFoundError as error:
+            raise EmbeddedPostgresError(str(error)) from error
+        try:
             # Root's is run by another account, which must be able to pass.
             self.folder.mkdir(mode=0o711 if os.geteuid() == 0 else 0o700, parents=True, exist_ok=True)
             self._account = account_for(self.folder, self._bin)
-        except (FileNotFoundError, NoUsableAccount) as error:
+        except NoUsableAccount as error:
             raise EmbeddedPostgresError(str(error)) from error
         except OSError as error:
             raise EmbeddedPostgresError(

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any, Self
 
 import aiohttp
@@ -95,7 +96,7 @@ class Fetcher:
             use_dns_cache=False,  # the resolver has its own
             limit=0,  # the number of scans at once is the caller's, and each scan makes two requests at most
             keepalive_timeout=IDLE_CONNECTION_SECONDS,
-            ssl=self._settings.ssl_context or _verifying_context(),
+            ssl=self._settings.ssl_context or _verifying_context(self._settings.authorities_file),
         )
         self._session = aiohttp.ClientSession(
             connector=connector,
@@ -210,9 +211,11 @@ class Fetcher:
         return wanted
 
 
-def _verifying_context() -> ssl.SSLContext:
+def _verifying_context(authorities: Path | None) -> ssl.SSLContext:
     """Certificates and names are verified; only servers too old for secure renegotiation are put up with."""
     context = ssl.create_default_context()
+    if authorities is not None:
+        context.load_verify_locations(authorities)
     context.options |= _LEGACY_SERVER_CONNECT
     return context
 

@@ -47,7 +47,8 @@ class FetchSettings:
     hosts_file: Path | None = None  #: names answered from it instead of DNS; its addresses pass the gate like any
     lookup: NameLookup | None = None  #: asked instead of DNS and hosts file, by tests inside one process
     extra_ports: Set[int] = frozenset()  #: besides 80 and 443, on allow_networks only; a hosts file adds its own
-    ssl_context: SSLContext | None = None  #: unset: the system's roots, or SSL_CERT_FILE
+    ssl_context: SSLContext | None = None  #: unset: the system's roots
+    authorities_file: Path | None = None  #: further roots, in PEM, where there is no ssl_context
 
     sandbox_processes: int | None = None  #: unset: one for each core
     ladder: LadderSettings = LadderSettings()

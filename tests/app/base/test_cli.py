@@ -154,6 +154,22 @@ def test_a_setting_that_cannot_be_is_named(command: Command) -> None:
     assert "many" not in done.stderr, "a value may be a secret"
 
 
+def test_what_is_wrong_with_a_setting_is_said_in_words(command: Command) -> None:
+    done = command("domains", "list", FETCH_CONTACT="ann", SSL_CERT_FILE="/no/such/file", FETCH_HOSTS_FILE="/no/such")
+
+    assert done.exit_code == 2
+    assert "FETCH_CONTACT: it must be a web address" in done.stderr
+    assert "SSL_CERT_FILE: there is no file with certificates" in done.stderr
+    assert "FETCH_HOSTS_FILE: there is no such file" in done.stderr
+
+
+def test_a_tenant_that_does_not_exist_is_said_with_the_setting_to_correct(command: Command) -> None:
+    done = command("scan", "a.com", "--no-wait", DEFAULT_TENANT_ID="00000000-0000-0000-0000-000000000009")
+
+    assert done.exit_code == 1
+    assert "DEFAULT_TENANT_ID" in done.stderr
+
+
 def test_a_connection_string_that_cannot_be_read_is_refused_without_showing_it(command: Command) -> None:
     done = command("domains", "list", DATABASE_URL="mysql://ann:hunter2@db/shop")
 
@@ -163,7 +179,15 @@ def test_a_connection_string_that_cannot_be_read_is_refused_without_showing_it(c
 
 
 @pytest.mark.parametrize(
-    "words", [["scan"], ["nonsense"], ["domains", "list", "--status", "processed"], ["domains", "retry"], ["extract"]]
+    "words",
+    [
+        ["scan"],
+        ["nonsense"],
+        ["domains", "list", "--status", "processed"],
+        ["domains", "retry"],
+        ["extract"],
+        ["extract", "nope"],
+    ],
 )
 def test_wrong_usage_is_exit_code_2(command: Command, words: list[str]) -> None:
     done = command(*words)

@@ -66,6 +66,11 @@ def test_an_empty_variable_is_an_unset_one(monkeypatch: pytest.MonkeyPatch, name
         ("FETCH_ALLOW_NETWORKS", "everything"),
         ("PORT", "65536"),
         ("LOG_FORMAT", "xml"),
+        ("FETCH_CONTACT", "ann"),
+        ("FETCH_CONTACT", "ann@acme.example; other"),
+        ("FETCH_HOSTS_FILE", "no-such-file"),
+        ("SSL_CERT_FILE", "no-such-file"),
+        ("SSL_CERT_FILE", "/dev/null"),
     ],
 )
 def test_a_value_outside_its_bounds_is_refused(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
