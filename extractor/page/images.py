@@ -14,12 +14,11 @@ from extractor.page.head import found_list
 from extractor.page.structured import Node, texts_of
 
 _SIZE = re.compile(r"(\d{1,4})\s*[xX×]\s*\d{1,4}")
-#: Logos of others: customers, partners, payment, awards, social networks, the consent manager.
+#: Logos of others, in lower case: customers, partners, payment, awards, social networks, the consent manager.
 _FOREIGN = re.compile(
     r"partner|client|customer|kunde|sponsor|payment|zahlung|paypal|visa|mastercard|award|badge|certif|siegel|trust"
     r"|facebook|instagram|linkedin|twitter|youtube|tiktok|cookie|consent|cmp|(?<![a-z])seal(?![a-z])|(?<![a-z])bbb|associat|member|referenz"
-    r"|google|powered|press|media-?logo|as-?seen|testimonial|carousel|slider|swiper",
-    re.IGNORECASE,
+    r"|google|powered|press|media-?logo|as-?seen|testimonial|carousel|slider|swiper"
 )
 _PLACEHOLDER = re.compile(
     r"(?:placeholder|blank|spacer|transparent|pixel|lazy|loading|1x1)[\w.-]*\.(?:gif|png|svg)", re.IGNORECASE
@@ -144,14 +143,14 @@ _NOT_LETTERS = re.compile(r"[\W_]+")
 def _is_foreign(image: LexborNode, attributes: Mapping[str, str | None]) -> bool:
     """Whether the image or one of its next ancestors speaks of others' logos."""
     source = (attributes.get("src") or "")[:500].rpartition("/")[2]
-    if _FOREIGN.search(source) or _FOREIGN.search(attributes.get("class") or ""):
+    if _FOREIGN.search(source.lower()) or _FOREIGN.search((attributes.get("class") or "").lower()):
         return True
     node = image.parent
     for _ in range(5):
         if node is None or node.tag in ("body", "header"):
             return False
         names = f"{node.attributes.get('class') or ''} {node.attributes.get('id') or ''}"
-        if node.tag == "footer" or _FOREIGN.search(names):
+        if node.tag == "footer" or _FOREIGN.search(names.lower()):
             return True
         node = node.parent
     return False
