@@ -97,12 +97,13 @@ _FILE_HOST = re.compile(r"(?:cdn|static|media|img|images?|assets?|files|uploads|
 def _is_of_page(document: Document, image: str) -> bool:
     """Whether a picture is kept by what made the page: teasers show pictures of the blog beside a shop's own pages."""
     host = host_of(image)
-    if "/uploads/" not in image and not host.endswith(".wp.com"):
-        return True
+    is_part = "/uploads/" not in image
     if registrable(host) != document.site:
-        return document.site in image
+        return document.site in image or (is_part and not host.endswith(".wp.com"))
     if host != document.host and not _FILE_HOST.match(host):
         return False
+    if is_part:
+        return True
     folder = urlsplit(image).path.partition("/wp-")[0]
     return urlsplit(document.url).path.startswith(folder)
 

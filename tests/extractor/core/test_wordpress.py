@@ -61,6 +61,7 @@ def test_a_header_is_enough(headers: dict[str, str]) -> None:
         "<body class='elementor home blog'><div class='woocommerce'>x</div></body>",
         '<script>var a = "https://other.com/wp-content/plugins/x/y.js";</script>',
         '<img src="https://blog.acme.de/wp-content/uploads/teaser.jpg">',
+        '<img src="https://blog.acme.de/wp-includes/images/smilies/icon_smile.gif">',
         '<img src="/magazine/wp-content/uploads/teaser.jpg">',
         '<img src="https://s2.wp.com/wp-content/themes/vip/other/favicon.png">',
         '<img src="/thumb.php?src=/wp-content/uploads/a.jpg">',
