@@ -1,5 +1,5 @@
 # ruff: noqa: E501 - patterns and word lists are read by their members, not by their width
-"""What stands before a number and tells what it is: a telephone, a fax, or something else."""
+"""What tells what a number is: the words before it, a telephone, a fax or something else; and what is a date or a time."""
 
 from __future__ import annotations
 
@@ -28,3 +28,9 @@ OTHER_LABEL = re.compile(
     r"|lat(?:itude)?|l(?:ng|ong?|ongitude)|gps|coordinates|koordinaten|postfach|p\.?o\.?\s?box|bp|cp|plz|zip|version|build|id|aktenzeichen|az|betriebsnummer|lanr|bsnr|ik|dea|nmls|dre|mls|crd|finra|dot|mc)"
     r"\s{0,2}(?:[.:#]|nr|no|n°|nº|number|nummer|-|\s)?[\s.:#°º-]{0,4}(?:[a-z]{0,3}\s?-?)$"
 )
+#: Digits that are a day, years or hours.
+DATE = re.compile(
+    r"(?<!\d)(?:19|20)\d\d\s?[-–./]\s?(?:0?[1-9]|1[0-2])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])(?!\d)|(?<!\d)(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:(?:19|20)\d\d|\d\d(?!\d))"
+    r"|(?:19|20)\d\d\s?[-–/]\s?(?:19|20)\d\d|\d{1,2}[:.]\d\d\s?[-–]\s?\d{1,2}[:.]\d\d|^(?:19|20)\d{2}\s(?:19|20)\d{2}|^(?:19|20)\d{12}$"
+)
+TIME_RANGE = re.compile(r"^\d{1,2}[.:]?(?:00|15|30|45)?\s?[-–]\s?\d{1,2}[.:]?(?:00|15|30|45)?$")

@@ -15,8 +15,8 @@ import phonenumbers
 from phonenumbers import PhoneNumberType
 
 from extractor.models import Found
+from extractor.page import phone_words
 from extractor.page.document import Document
-from extractor.page.phone_words import FAX_AFTER_PHONE, FAX_LABEL, OTHER_LABEL, PHONE_LABEL, SHORT_PHONE_LABEL
 from extractor.page.regions import likely_regions, region_of_country
 from extractor.page.structured import Node, text_of, texts_of
 from extractor.page.text import lower_text, remove_invisible
@@ -40,11 +40,6 @@ _WHATSAPP = re.compile(
     r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:[^#]{0,200}&)?phone=)\+?(\d{8,15})(?!\d)", re.IGNORECASE
 )
 
-_DATE = re.compile(
-    r"(?<!\d)(?:19|20)\d\d\s?[-–./]\s?(?:0?[1-9]|1[0-2])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])(?!\d)|(?<!\d)(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:0?[1-9]|[12]\d|3[01])\s?[-–./]\s?(?:(?:19|20)\d\d|\d\d(?!\d))"
-    r"|(?:19|20)\d\d\s?[-–/]\s?(?:19|20)\d\d|\d{1,2}[:.]\d\d\s?[-–]\s?\d{1,2}[:.]\d\d|^(?:19|20)\d{2}\s(?:19|20)\d{2}|^(?:19|20)\d{12}$"
-)
-_TIME_RANGE = re.compile(r"^\d{1,2}[.:]?(?:00|15|30|45)?\s?[-–]\s?\d{1,2}[.:]?(?:00|15|30|45)?$")
 _TRUNK = re.compile(r"[(\[]\s?0\s?[)\]]")
 _EXTENSION = re.compile(
     r"\s{0,3}(?:;?\s?ext(?:n|ension)?\.?|x|durchwahl|poste|int(?:erno)?\.?|#)\s{0,3}[:.=]?\s{0,3}\d{1,6}\s*$",
@@ -193,7 +188,7 @@ def _numbers(run: str) -> Iterator[tuple[int, str]]:
     for start, line in _pieces(run) if _NUMBER.search(run) else ():
         for match in _NUMBER.finditer(line):
             number = match[0].lstrip()
-            if not _DATE.search(number):
+            if not phone_words.DATE.search(number):
                 yield start + match.end() - len(number), number
 
 
@@ -233,13 +228,13 @@ def _words_as_numbers(text: str) -> Iterator[Candidate]:
 
 
 def _candidate(number: str, before: str, label: str) -> Candidate | None:
-    if _TIME_RANGE.match(number.strip()) or (before and OTHER_LABEL.search(lower_text(before))):
+    if phone_words.TIME_RANGE.match(number.strip()) or (before and phone_words.OTHER_LABEL.search(lower_text(before))):
         return None
     lowered = lower_text(label)
-    fax, phone = _last(FAX_LABEL, lowered), _last(PHONE_LABEL, lowered)
-    if phone < 0 and SHORT_PHONE_LABEL.search(label[-4:]):
+    fax, phone = _last(phone_words.FAX_LABEL, lowered), _last(phone_words.PHONE_LABEL, lowered)
+    if phone < 0 and phone_words.SHORT_PHONE_LABEL.search(label[-4:]):
         phone = len(label)
-    if fax < 0 and label.rstrip().endswith("F") and FAX_AFTER_PHONE.search(before):
+    if fax < 0 and label.rstrip().endswith("F") and phone_words.FAX_AFTER_PHONE.search(before):
         fax = len(label) + 1
     # "Tel/Fax: 123": both words side by side name one number.
     is_fax = fax > phone and not (phone >= 0 and fax - phone < 14 and _SIDE_BY_SIDE.search(label[phone:fax]))
