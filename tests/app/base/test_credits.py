@@ -74,6 +74,7 @@ async def test_what_a_scan_cost_is_told_by_its_result_its_trace_and_its_error(
         monkeypatch.setenv("SSL_CERT_FILE", sites.environment["SSL_CERT_FILE"])
         async with asyncio.timeout(60):
             await run_worker(paying(database, sites), concurrency=2, drain=True, stop=asyncio.Event())
+        monkeypatch.delenv("SSL_CERT_FILE")  # the file goes with its sites
 
     with psycopg.connect(database, row_factory=dict_row) as conn:
         rows = {row["domain"]: row for row in conn.execute("SELECT * FROM domains")}
