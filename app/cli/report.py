@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -20,7 +21,11 @@ PLAIN_FIELDS = (
     ("Name", "site_name"),
     ("Language", "language"),
     ("Final address", "final_url"),
+    ("Logo", "logo_url"),
+    ("Icon", "favicon_url"),
 )
+
+MANY = ("Plugins", "Runs on")
 
 
 @reader_may_leave()
@@ -47,9 +52,18 @@ def print_report(document: Document) -> None:
     table.add_column(style="dim", no_wrap=True)
     table.add_column(overflow="fold")
     table.add_column(style="dim", overflow="fold")
-    for heading, value, source in report_rows(document):
+    for heading, value, source in _for_a_screen(report_rows(document)):
         table.add_row(heading, plain(value), plain(_short(source, document["domain"])))
     out.print(table)
+
+
+def _for_a_screen(rows: Iterable[tuple[str, str, str]]) -> Iterator[tuple[str, str, str]]:
+    """The rows, those of what there may be dozens of in one."""
+    for heading, group in itertools.groupby(rows, key=lambda row: row[0]):
+        if heading in MANY:
+            yield heading, ", ".join(value for _, value, _ in group), ""
+        else:
+            yield from group
 
 
 def _short(url: str, domain: str) -> str:
@@ -85,11 +99,11 @@ def _platform_rows(document: Document) -> Iterator[tuple[str, str, str]]:
         yield "WordPress", ", ".join(part for part in parts if part) or "yes", source_of(document, "is_wordpress", None)
     elif document.get("is_wordpress") is False:
         yield "WordPress", "no", ""
-    if document.get("wordpress_plugins"):
-        yield "Plugins", ", ".join(document["wordpress_plugins"]), ""
-    names = [f"{item['name']} {item['version'] or ''}".strip() for item in document.get("technologies") or []]
-    if names:
-        yield "Runs on", ", ".join(names), ""
+    for plugin in document.get("wordpress_plugins") or []:
+        yield "Plugins", plugin, source_of(document, "wordpress_plugins", plugin)
+    for item in document.get("technologies") or []:
+        name = f"{item['name']} {item['version'] or ''}".strip()
+        yield "Runs on", name, source_of(document, "technologies", item["name"])
 
 
 def source_of(document: Document, key: str, value: object) -> str:

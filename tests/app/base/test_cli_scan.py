@@ -85,6 +85,16 @@ def test_a_worker_that_was_killed_is_not_waited_for(environment: dict[str, str],
     assert "starting one for this scan" in done.stderr
 
 
+def test_in_a_pipe_each_plugin_technology_and_picture_has_its_line_and_page(environment: dict[str, str]) -> None:
+    done = scrapersky("extract", "wordpress-fixture.com", "--max-pages", "1", environment=environment)
+
+    lines = [line.split("\t")[1:] for line in done.stdout.splitlines()]
+    home = "https://wordpress-fixture.com/"
+    assert ["Plugins", "elementor", home] in lines
+    assert ["Runs on", "jQuery 3.7.1", home] in lines
+    assert ["Logo", f"{home}wp-content/uploads/logo.svg", ""] in lines
+
+
 def test_extract_reads_a_site_without_a_database(environment: dict[str, str]) -> None:
     away = {**environment, "DATABASE_URL": "postgresql://127.0.0.1:9/none"}
 
