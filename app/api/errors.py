@@ -156,7 +156,9 @@ def describe_validation(error: RequestValidationError) -> tuple[int, ErrorBody]:
     if any(item["loc"] == ("body",) for item in error.errors()):
         return 400, ErrorBody(code="malformed", message="The body has to be a JSON object.", details=details)
     if "path" in places:
-        return 400, ErrorBody(code="malformed_id", message="The id in the address is not a UUID.", details=details)
+        return 400, ErrorBody(
+            code="malformed_id", message="The id in the address is cut off or mistyped: it is no UUID.", details=details
+        )
     first = details[0]
     where = f"{first.field}: " if first.field else ""
     return 422, ErrorBody(code="invalid_value", message=f"{where}{first.message}"[:500], details=details)

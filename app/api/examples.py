@@ -227,7 +227,7 @@ def _error(code: str, message: str, *details: Document) -> Document:
 ERRORS: dict[str, Document] = {
     "400": _error(
         "malformed_id",
-        "The id in the address is not a UUID.",
+        "The id in the address is cut off or mistyped: it is no UUID.",
         {"field": "job_id", "message": "Input should be a valid UUID", "code": "uuid_parsing"},
     ),
     "401": _error("unauthorized", "The token is not known here, or was revoked."),
