@@ -73,6 +73,9 @@ _CONTACT_TAIL = re.compile(
 )
 
 
+_ADDRESS_ELEMENTS: Final = ((b"", "address"), (b"itemprop", "[itemprop=address]:not([itemscope])"))
+
+
 def read_addresses(document: Document, nodes: list[Node]) -> list[Found]:
     """Each address once; a later spelling that only repeats an earlier one is left out."""
     found: list[Found] = []
@@ -81,7 +84,7 @@ def read_addresses(document: Document, nodes: list[Node]) -> list[Found]:
             _add(found, address.text, "structured data PostalAddress", 0)
         elif isinstance(node.get("address"), str) and (address := postal_address(node["address"])):
             _add(found, address.text, "structured data address", 1)
-    for element in document.tree.css("address, [itemprop=address]:not([itemscope])")[:30]:
+    for element in document.elements(_ADDRESS_ELEMENTS, 30):
         if text := _address_element(element.inner_html or ""):
             _add(found, text, "address element", 2)
     for text in written_addresses(document.text, has_short_codes=_has_short_codes(document)):

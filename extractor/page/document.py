@@ -43,6 +43,10 @@ def host_of(url: str) -> str:
         return ""
 
 
+#: Selectors, each with what the start tags must have for it to match: trying one on every element costs more.
+Selectors = tuple[tuple[bytes, str], ...]
+
+
 @dataclass(slots=True)
 class Anchor:
     """A link of the page as it stands: nothing resolved yet."""
@@ -66,7 +70,7 @@ class Document:
 
     def __post_init__(self) -> None:
         self.base_url = self.url
-        base = self.tree.css_first("base[href]")
+        base = self.tree.css_first("base[href]") if b"<base" in self.lower_tags else None
         if base is not None:
             self.base_url = absolute_url(self.url, base.attributes.get("href") or "") or self.url
 
@@ -85,9 +89,10 @@ class Document:
         """The start tags in lower case as far as they are ASCII: a search in bytes takes half the time."""
         return self.markup.start_tags.encode("utf-8", "replace").lower()
 
-    def elements(self, selector: str, limit: int) -> list[LexborNode]:
+    def elements(self, selectors: Selectors, limit: int) -> list[LexborNode]:
         """The elements that match any of the selectors, each once, in document order."""
-        found = {node.mem_id: node for node in self.tree.css(selector)[: limit * 4]}
+        likely = ", ".join([selector for word, selector in selectors if word in self.lower_tags])
+        found = {node.mem_id: node for node in self.tree.css(likely)[: limit * 4]} if likely else {}
         return list(found.values())[:limit]
 
     @cached_property

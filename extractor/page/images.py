@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping
+from typing import Final
 from urllib.parse import urlsplit
 
 from selectolax.lexbor import LexborNode
@@ -24,8 +25,14 @@ _PLACEHOLDER = re.compile(
     r"(?:placeholder|blank|spacer|transparent|pixel|lazy|loading|1x1)[\w.-]*\.(?:gif|png|svg)", re.IGNORECASE
 )
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-orig-file", "data-opt-src")
-_HEADERS = (
-    'header, #header, #masthead, .navbar, .site-branding, [role="banner"], .topbar, #top, nav, [class*="header" i]'
+_HEADERS: Final = (
+    (b"", "header, nav, #top"),
+    (b"header", '#header, [class*="header" i]'),
+    (b"masthead", "#masthead"),
+    (b"navbar", ".navbar"),
+    (b"site-branding", ".site-branding"),
+    (b"banner", '[role="banner"]'),
+    (b"topbar", ".topbar"),
 )
 
 

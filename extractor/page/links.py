@@ -9,7 +9,7 @@ from pydantic import TypeAdapter
 from selectolax.lexbor import LexborNode
 
 from extractor.models import Link
-from extractor.page.document import Anchor, Document
+from extractor.page.document import Anchor, Document, Selectors
 from extractor.page.text import clean_line
 
 MAX_LINKS = 500
@@ -18,10 +18,36 @@ MAX_LINK_TEXT = 120
 Place = Literal["header", "nav", "main", "footer", "head"]
 
 #: Later entries win: navigation inside a footer is footer, inside a header it is navigation.
-_REGIONS: Final[tuple[tuple[Place, str], ...]] = (
-    ("header", 'header, [role="banner"], #header, .header, .site-header, #masthead, .topbar, .top-bar'),
-    ("nav", 'nav, [role="navigation"], #nav, #menu, .menu, .navbar, .navigation, .main-menu'),
-    ("footer", 'footer, [role="contentinfo"], #footer, .footer, .site-footer, #colophon'),
+_REGIONS: Final[tuple[tuple[Place, Selectors], ...]] = (
+    (
+        "header",
+        (
+            (b"", "header"),
+            (b"banner", '[role="banner"]'),
+            (b"header", "#header, .header, .site-header"),
+            (b"masthead", "#masthead"),
+            (b"topbar", ".topbar"),
+            (b"top-bar", ".top-bar"),
+        ),
+    ),
+    (
+        "nav",
+        (
+            (b"", "nav, #nav"),
+            (b"navigation", '[role="navigation"], .navigation'),
+            (b"menu", "#menu, .menu, .main-menu"),
+            (b"navbar", ".navbar"),
+        ),
+    ),
+    (
+        "footer",
+        (
+            (b"", "footer"),
+            (b"contentinfo", '[role="contentinfo"]'),
+            (b"footer", "#footer, .footer, .site-footer"),
+            (b"colophon", "#colophon"),
+        ),
+    ),
 )
 _HEAD_RELATIONS = frozenset(("contact", "author", "help", "copyright", "privacy-policy", "terms-of-service", "home"))
 _REFRESH = re.compile(r"\s*\d{1,6}(?:\.\d{0,9})?\s*[;,]?\s*(?:url\s*=)?\s*[\"']?([^\"'\s]+)", re.IGNORECASE)
@@ -40,7 +66,7 @@ def read_links(document: Document) -> list[Link]:
     for relations, attributes in document.link_elements:
         if relations & _HEAD_RELATIONS:
             _add(found, document, attributes.get("href"), attributes.get("title") or "", "head")
-    for node in document.tree.css("frame[src]")[:20]:
+    for node in document.elements(((b"<frame", "frame[src]"),), 20):
         _add(found, document, node.attributes.get("src"), node.attributes.get("name") or "", "main")
     for content in document.meta.get("refresh", ()):
         if target := _REFRESH.match(content):
@@ -54,8 +80,8 @@ def link_places(document: Document) -> dict[int, Place]:
     if known is not None:
         return known
     places: dict[int, Place] = {}
-    for place, selector in _REGIONS:
-        for region in document.elements(selector, 30):
+    for place, selectors in _REGIONS:
+        for region in document.elements(selectors, 30):
             if place != "nav" and _is_of_an_article(region):
                 continue
             for node in region.css("a[href]"):

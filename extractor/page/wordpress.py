@@ -117,8 +117,8 @@ def asset_urls(document: Document) -> list[str]:
         for relations, attributes in document.link_elements:
             if relations & _LOADING and (url := document.absolute(attributes.get("href"))):
                 urls.append(url)
-        frames = [("iframe", node.attributes) for node in document.tree.css("iframe")[:50]]
-        sources = [("source", node.attributes) for node in document.tree.css("source[src]")[:50]]
+        frames = [("iframe", node.attributes) for node in document.elements(((b"<iframe", "iframe"),), 50)]
+        sources = [("source", node.attributes) for node in document.elements(((b"<source", "source[src]"),), 50)]
         for kind, attributes in (*(("img", attributes) for _, attributes in document.images), *sources, *frames):
             for name in ("src", "data-src", "data-lazy-src"):
                 if (
@@ -324,12 +324,11 @@ def _read_builders(facts: WordPressFacts, document: Document, assets: list[str])
         "woocommerce" in facts.plugins or any(_WOOCOMMERCE.match(content) for content in generators)
         or re.search(r"(?<![\w-])woocommerce(?:-page|-js|-no-js)?(?![\w-])", body_class)
     )  # fmt: skip
-    facts.has_contact_form7 = (
-        "contact-form-7" in facts.plugins or tree.css_first("form.wpcf7-form, div.wpcf7") is not None
+    facts.has_contact_form7 = "contact-form-7" in facts.plugins or bool(
+        document.elements(((b"wpcf7", "form.wpcf7-form, div.wpcf7"),), 1)
     )
-    facts.has_wpforms = (
-        bool(facts.plugins.keys() & {"wpforms", "wpforms-lite"})
-        or tree.css_first("form.wpforms-form, div.wpforms-container") is not None
+    facts.has_wpforms = bool(facts.plugins.keys() & {"wpforms", "wpforms-lite"}) or bool(
+        document.elements(((b"wpforms", "form.wpforms-form, div.wpforms-container"),), 1)
     )
     yoast = _YOAST.search(document.markup.comments)
     facts.has_yoast_seo = bool(
