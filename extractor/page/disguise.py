@@ -82,12 +82,12 @@ _NO_LOCAL: Final = frozenset(
 )
 
 
-def disguised_addresses(text: str, site: str) -> Iterator[tuple[str, str]]:
+def disguised_addresses(text: str, site: str, lowered: str | None = None) -> Iterator[tuple[str, str]]:
     """Every (local part, domain) that is spelled out; loose spellings only where they are the site's own or a role's."""
     if any(opening in text and sign.search(text) for opening, sign in _BY_OPENING):
         for local, domain in _around(text, _BRACKETED_AT, _HOST_AFTER):
             yield local, _DOTS.sub(".", domain)
-    lowered = text.lower()
+    lowered = text.lower() if lowered is None else lowered
     if any(word in lowered and any(mark in lowered for mark in marks) for word, marks in _SPELLED_MARKS):
         text = _AT_A_POINT.sub("\n", text) if " point " in lowered else text
         for local, domain in _around(text, _SPELLED_AT, _SPELLED_HOST_AFTER):

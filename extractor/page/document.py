@@ -196,13 +196,13 @@ def absolute_url(base: str, reference: str) -> str | None:
     """A reference resolved against an address: http(s) or None. The common spellings are put together by hand,
     because urljoin takes twenty times as long and a page has hundreds of links."""
     reference = reference.strip()[:4_096]
-    if len(reference) <= _PLAIN_CHARACTERS:
+    if len(reference) <= _PLAIN_CHARACTERS and "/." not in reference and "//" not in reference[8:]:
         if _PLAIN_PATH.fullmatch(reference):
             beginning = _clean_origin(base)
         elif _PLAIN_ADDRESS.fullmatch(reference):
             return reference
         else:
-            beginning = _directory(base) if _PLAIN_NAME.fullmatch(reference) else None
+            beginning = _directory(base) if "//" not in reference and _PLAIN_NAME.fullmatch(reference) else None
         if beginning:
             return beginning + reference
     return _joined(base, reference)
@@ -210,11 +210,11 @@ def absolute_url(base: str, reference: str) -> str | None:
 
 _PLAIN_CHARACTERS = 1_000
 #: Nothing that has to be escaped, folded or dropped: no dot behind a stroke, no second stroke, no port, ASCII alone.
-_BEGINNING, _LETTER, _ANY = "A-Za-z0-9_~%=+,@!*-", "A-Za-z0-9_~%=+,@!*.-", "A-Za-z0-9_~%=+,@!*.&;:/?-"
-_PLAIN = rf"(?:/?[{_BEGINNING}][{_LETTER}]*+)*+/?(?:\?[{_ANY}]++)?(?:#[{_ANY}]++)?"
+_LETTER, _ANY = "A-Za-z0-9_~%=+,@!*./-", "A-Za-z0-9_~%=+,@!*.&;:/?-"
+_PLAIN = rf"[{_LETTER}]*+(?:\?[{_ANY}]++)?(?:#[{_ANY}]++)?"
 _PLAIN_PATH = re.compile(rf"/(?!/){_PLAIN}")
-_PLAIN_NAME = re.compile(rf"(?=[{_BEGINNING}]){_PLAIN}")
-_PLAIN_ADDRESS = re.compile(rf"https?://[A-Za-z0-9-]{{1,63}}+(?:\.[A-Za-z0-9-]{{1,63}}+){{0,3}}(?=/|\Z){_PLAIN}")
+_PLAIN_NAME = re.compile(rf"(?=[^./?#]){_PLAIN}")
+_PLAIN_ADDRESS = re.compile(rf"https?://[A-Za-z0-9-]{{1,63}}+(?:\.[A-Za-z0-9-]{{1,63}}+){{0,3}}(?=/(?!/)|\Z){_PLAIN}")
 
 
 def _joined(base: str, reference: str) -> str | None:

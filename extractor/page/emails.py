@@ -50,7 +50,7 @@ def _sources(document: Document, nodes: list[Node]) -> Iterator[tuple[int, str, 
     yield 3, "text", addresses_in(document.text)
     yield 4, "attribute", _attributes(document)
     yield 5, "text turned by style", _reversed(document)
-    yield 6, "disguised in the text", disguised_addresses(document.text, document.site)
+    yield 6, "disguised in the text", disguised_addresses(document.text, document.site, document.lower_text)
     yield 7, "put together by a script", addresses_in_scripts(document.inline_scripts)
     yield 8, "data of a script", _in_data(document)
     yield 8, "field of a form", _form_fields(document)

@@ -43,13 +43,15 @@ _SIGNS_OF_MAIL = (
     *("mailto", ".sort()", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
     *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "reverse(", "' @", '" @'),
 )
+_SIGNS_WITHOUT_AT = tuple(sign for sign in _SIGNS_OF_MAIL if "@" not in sign)
 
 
 def addresses_in_scripts(scripts: list[str]) -> Iterator[tuple[str, str]]:
     """Addresses from scripts that are short and write something: libraries and bundles are neither."""
     read = 0
     for script in scripts:
-        if len(script) > MAX_SCRIPT_CHARACTERS or not any(sign in script for sign in _SIGNS_OF_MAIL):
+        signs = _SIGNS_OF_MAIL if "@" in script else _SIGNS_WITHOUT_AT
+        if len(script) > MAX_SCRIPT_CHARACTERS or not any(sign in script for sign in signs):
             continue
         if not _WRITES.search(script):
             continue
