@@ -13,6 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 
+from app.embedded import EmbeddedPostgresError
 from app.settings import Settings
 from app.web import LISTEN_FD, address_of, check_development_host, is_loopback, open_listener
 
@@ -22,6 +23,7 @@ STEADY_SECONDS = 5.0
 FIRST_RESTART_SECONDS = 0.5
 LONGEST_RESTART_SECONDS = 15.0
 TICK_SECONDS = 0.1
+DATABASE_PAUSE_SECONDS = 2.0
 #: Beyond what the children allow themselves for draining.
 STOP_MARGIN_SECONDS = 10.0
 
@@ -45,8 +47,10 @@ def development_on_loopback(settings: Settings) -> Settings:
     return settings.model_copy(update={"environment": "development"})
 
 
-def run_everything(settings: Settings, *, workers: int) -> int:
+def run_everything(settings: Settings, *, workers: int, revive: Callable[[], bool] = lambda: False) -> int:
     """Run until SIGINT or SIGTERM; the exit code. ``settings`` name a database that runs and is migrated.
+
+    ``revive`` starts a database of our own again that has died, and says whether it had to.
 
     Raises:
         CannotServe: the address cannot be served; nothing was started.
@@ -60,6 +64,7 @@ def run_everything(settings: Settings, *, workers: int) -> int:
         _say_where(listener, settings, workers)
         while not stopping.requested:
             _keep_running(children)
+            _keep_database(revive)
             time.sleep(TICK_SECONDS)
         _say("stopping: running scans may finish; press Ctrl-C again not to wait for them")
         return _stop(children, stopping, settings.worker_shutdown_seconds + STOP_MARGIN_SECONDS)
@@ -135,6 +140,15 @@ def _keep_running(children: list[Child]) -> None:
             delay = min(LONGEST_RESTART_SECONDS, FIRST_RESTART_SECONDS * 2.0 ** (child.failures - 1))
             child.restart_at = now + delay
             _say(f"{child.name} {_ending(code)}; starting it again in {delay:g} s")
+
+
+def _keep_database(revive: Callable[[], bool]) -> None:
+    try:
+        if revive():
+            _say("Postgres had ended and was started again")
+    except EmbeddedPostgresError as error:
+        _say(f"Postgres ended and does not start; trying again in {DATABASE_PAUSE_SECONDS:g} s: {error}")
+        time.sleep(DATABASE_PAUSE_SECONDS)
 
 
 def _ending(code: int) -> str:

@@ -42,13 +42,16 @@ def up(
 
     Examples: [dim]scrapersky up[/dim], [dim]scrapersky up --port 9000 --workers 4[/dim]
     """
+    from app.embedded import EmbeddedPostgres
     from app.up import run_everything
 
     with explained():
         settings = load_settings(host=host, port=port, scrapersky_data_dir=data_dir)
+        own = EmbeddedPostgres(settings.scrapersky_data_dir) if settings.database_url is None else None
         with database_running(settings) as running:
             apply_migrations(running)
-            raise typer.Exit(run_everything(running, workers=workers))
+            code = run_everything(running, workers=workers, revive=own.revive if own else lambda: False)
+        raise typer.Exit(code)
 
 
 def web(host: HostOption = None, port: PortOption = None, data_dir: DataDirOption = None) -> None:

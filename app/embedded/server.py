@@ -119,6 +119,29 @@ class EmbeddedPostgres:
             finally:
                 self._users_lock.close()
 
+    def revive(self) -> bool:
+        """Start the server again where its process is gone; whether it was. Inside the context of whoever uses it.
+
+        Raises:
+            EmbeddedPostgresError: it does not start; to be tried again, since what was killed takes a moment to go.
+        """
+        if self._has_process():
+            return False
+        self._prepare_folder()
+        with self._starting():
+            if self._answers():
+                return False  # somebody else was quicker
+            self._remove_stale_pid_file()
+            self._start()
+        return True
+
+    def _has_process(self) -> bool:
+        try:
+            pid = int((self.data / "postmaster.pid").read_text().splitlines()[0])
+        except (OSError, ValueError, IndexError):
+            return False
+        return _is_server_of(pid, self.data)
+
     def _prepare_folder(self) -> None:
         try:
             self._bin = postgres_bin()

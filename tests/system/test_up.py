@@ -66,6 +66,18 @@ def test_from_nothing_to_a_finished_scan_and_one_ctrl_c_stops_all(
     assert not is_up(folder), "the last to leave stopped the database"
 
 
+def test_its_own_postgres_is_started_again_when_it_was_killed(folder: Path, own_environment: dict[str, str]) -> None:
+    with running("up", "--port", "0", environment=own_environment) as up, client_of(up) as client:
+        finished(client, submit(client, "plain-1-fixture.com"))
+        os.kill(int((folder / "data" / "postmaster.pid").read_text().splitlines()[0]), signal.SIGKILL)
+        up.wait_for_output("Postgres had ended and was started again")
+
+        wait_for(lambda: client.get("/ready").status_code == 200, what="workers and web to find it again")
+        document = finished(client, submit(client, "plain-2-fixture.com"))
+
+    assert document["status"] == "completed"
+
+
 def test_after_kill_9_the_children_go_the_rows_stay_and_the_next_up_serves_them(
     folder: Path, own_environment: dict[str, str]
 ) -> None:
