@@ -279,6 +279,8 @@ def print_table(columns: Sequence[str], rows: Sequence[Sequence[object]], *, tit
     from rich.table import Table
 
     table = Table(*columns, title=title, box=SIMPLE_HEAD, title_justify="left", header_style="bold")
+    if table.columns:
+        table.columns[0].no_wrap = True  # the name stays whole: it is what the next command is given
     for row in rows:
         table.add_row(*(plain(value) for value in row))
     console().print(table)

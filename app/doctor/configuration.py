@@ -51,6 +51,10 @@ def _why_refused() -> Check:
     return broken("the settings could not be read", "look at the environment and .env")
 
 
+#: Other programs read these too, and have names of their own that are like them (NIX_SSL_CERT_FILE, SSL_CERT_DIR).
+SHARED_NAMES = {"SSL_CERT_FILE"}
+
+
 def _known_names() -> set[str]:
     return {name.upper() for name in Settings.model_fields}
 
@@ -62,7 +66,7 @@ def find_lookalikes(environ: Mapping[str, str]) -> Iterator[tuple[str, str | Non
         upper = name.upper()
         if upper in known or upper.startswith(TEST_PREFIX):
             continue
-        close = difflib.get_close_matches(upper, known, n=1, cutoff=MIN_LIKENESS)
+        close = difflib.get_close_matches(upper, known - SHARED_NAMES, n=1, cutoff=MIN_LIKENESS)
         if close and len(upper) >= MIN_LOOKALIKE_LENGTH:
             yield name, close[0]
         elif upper.startswith(OWN_PREFIXES):

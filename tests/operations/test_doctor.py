@@ -59,6 +59,9 @@ async def test_the_probe_disturbs_no_work_that_waits(database: str, conn: Connec
 async def test_a_misspelled_variable_is_named_with_the_right_one() -> None:
     checks = await run_doctor(Settings(_env_file=None), environ={"DATABSE_URL": "postgresql://x"}, only=["settings"])
     assert_broken(checks, "settings", "DATABSE_URL", "DATABASE_URL")
+    others = {"NIX_SSL_CERT_FILE": "/etc/ssl/ca.pem", "SSL_CERT_DIR": "/etc/ssl"}
+    check = (await run_doctor(Settings(_env_file=None), environ=others, only=["settings"]))["settings"]
+    assert (check.ok, check.advice) == (True, None), "names of other programs are no misspelled ones"
 
 
 async def test_an_unknown_variable_of_ours_beside_good_ones_is_a_warning() -> None:
