@@ -143,7 +143,7 @@ def _address_element(html: str) -> str | None:
 
 
 #: What is looked for in the whole text names the digits: the class of all digits takes twice the time.
-_CODE_IN_LINE = re.compile(r"[0-9][0-9][0-9][0-9][0-9]? [A-ZÄÖÜ]")
+_PLACE_OF_CODE = re.compile(r"(?<=[0-9]{4}) [A-ZÄÖÜ]")
 _DIGITS = re.compile(r"[0-9][0-9-]{3,9}")
 _CODE = re.compile(r"\d{2}-\d{3}|\d{4}-\d{3}|\d{5}(?:-\d{4})?|\d{4}")
 MAX_CODES = 400
@@ -153,13 +153,18 @@ _PLACE_BEHIND = re.compile(r"\s?[A-ZÀ-Ý]")
 
 def written_addresses(text: str, *, has_short_codes: bool = True) -> list[str]:
     """Addresses written as their country writes them, one line each. Every address has a code: only there is looked."""
-    found = _german(text, has_short_codes) + _british(text) + _canadian(text)
-    for match in itertools.islice(_DIGITS.finditer(text), MAX_CODES):
-        start, end = match.span()
+    numbers = [match.span() for match in itertools.islice(_DIGITS.finditer(text), MAX_LINES)]
+    codes = [span for span in numbers if _PLACE_OF_CODE.match(text, span[1])]
+    found = _german(text, codes, has_short_codes) + _british(text) + _canadian(text)
+    for start, end in numbers[:MAX_CODES]:
         is_american = end - start in (5, 10) and _STATE_BEFORE.search(text, max(0, start - 16), start)
         if not is_american and not _PLACE_BEHIND.match(text, end):
             continue
-        if not _CODE.fullmatch(match[0]) or text[max(0, start - 1) : start].isdigit() or text[end : end + 1].isdigit():
+        if (
+            not _CODE.fullmatch(text, start, end)
+            or text[max(0, start - 1) : start].isdigit()
+            or text[end : end + 1].isdigit()
+        ):
             continue
         window = text[max(0, start - 160) : end + 90]
         american = _american(window, end - max(0, start - 160)) if is_american else []
@@ -303,14 +308,14 @@ _LEGAL_FORM = re.compile(r"^.{0,120}?(?<![^\W\d_])(?:GmbH|mbH|AG|KG|KGaA|e\.\s?V
 _CODE_OF_PLACE = re.compile(r"\d{4,5}")
 
 
-def _german(text: str, has_short_codes: bool) -> list[str]:
+def _german(text: str, codes: list[tuple[int, int]], has_short_codes: bool) -> list[str]:
     """A code with a place: behind the street in its line, or in the line below it."""
     found = []
     end = -1
-    for code in itertools.islice(_CODE_IN_LINE.finditer(text), MAX_LINES):
-        if code.start() < end:
+    for begun, behind in codes:
+        if begun < end:
             continue  # in a line that was read
-        start, end = text.rfind("\n", 0, code.start()) + 1, text.find("\n", code.end())
+        start, end = text.rfind("\n", 0, begun) + 1, text.find("\n", behind)
         end = end if end >= 0 else len(text)
         line = text[start:end]
         if len(line) > 300:

@@ -396,5 +396,5 @@ def visible_text(raw: str) -> str:
     """Text pieces as people see them: entities decoded, invisible characters gone, blanks folded, one block a line."""
     if "&" in raw:
         raw = unescape(raw)
-    lines = (" ".join(line.split()) for line in remove_invisible(raw).split(BREAK))
-    return "\n".join(line for line in lines if line)[:MAX_TEXT_CHARACTERS]
+    lines = [" ".join(line.split()) for line in remove_invisible(raw).split(BREAK)]
+    return "\n".join([line for line in lines if line])[:MAX_TEXT_CHARACTERS]
