@@ -200,18 +200,28 @@ class _Display:
         failed = sum(row["status"] != "completed" for row in ended)
         step = f"{len(ended)} done" + (f", {failed} failed" if failed else "")
         self._progress.update(self._all, completed=len(ended), step=step)
-        in_work = {job_id for job_id, row in rows.items() if row["status"] == "processing"}
-        for job_id in self._bars.keys() - in_work:
+        open_ones = [row["id"] for row in rows.values() if is_waiting(row)]
+        # What is in work comes first: there is room for some bars only.
+        open_ones.sort(key=lambda job_id: rows[job_id]["status"] != "processing")
+        shown = open_ones[:MAX_BARS]
+        for job_id in self._bars.keys() - set(shown):
             self._progress.remove_task(self._bars.pop(job_id))
-        for job_id in in_work:
+        for job_id in shown:
             self._update_bar(job_id, rows[job_id])
 
     def _update_bar(self, job_id: UUID, row: dict[str, Any]) -> None:
         if job_id not in self._bars:
-            if len(self._bars) == MAX_BARS:
-                return
             self._bars[job_id] = self._progress.add_task(plain(row["domain"]), total=1.0, step="")
-        self._progress.update(self._bars[job_id], completed=row["progress"], step=plain(row["step"]))
+        self._progress.update(self._bars[job_id], completed=row["progress"], step=plain(_step_of(row)))
+
+
+def _step_of(row: dict[str, Any]) -> str:
+    """What goes on, and of a job that waits for its next attempt, why."""
+    if row["status"] == "processing":
+        return str(row["step"] or "")
+    if row["error_code"] is None:
+        return "waiting"
+    return f"waiting for another try after {row['attempt']} of {row['max_attempts']}: {row['error_code']}"
 
 
 def _print_submitted(jobs: dict[UUID, str], as_json: bool) -> None:

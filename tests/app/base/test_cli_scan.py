@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import json
+import os
+import signal
+import struct
+import subprocess
+import sys
+import termios
 from collections.abc import Iterator
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.support.processes import running, scrapersky
+from tests.support.processes import clean_environment, running, scrapersky
 from tests.support.sites.server import Running, running_sites
 
 # What is costly is made once for the module: its tests run in one process.
@@ -39,6 +47,23 @@ def test_without_a_worker_it_brings_one_and_prints_each_value_with_its_page(envi
     mails = [line for line in lines if line[1] == "E-mail"]
     assert mails
     assert all(page.startswith("https://impressum-fixture.de/") for _, _, _, page in mails)
+
+
+def test_a_terminal_shows_why_a_scan_waits_for_its_next_attempt(environment: dict[str, str]) -> None:
+    terminal, its_end = os.openpty()
+    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 200, 0, 0))
+    given = clean_environment({**environment, "TERM": "xterm", "NO_COLOR": "1"})
+    command = [sys.executable, "-m", "app.cli", "scan", "down-fixture.com"]
+    with subprocess.Popen(command, env=given, stdin=its_end, stdout=its_end, stderr=its_end) as process:
+        os.close(its_end)
+        drawn = b""
+        while b"waiting for another try after 1 of 5: connect_failed" not in drawn:
+            drawn += os.read(terminal, 4096)
+        process.send_signal(signal.SIGINT)
+        with contextlib.suppress(OSError):  # a terminal whose other end has gone
+            while os.read(terminal, 4096):
+                pass
+        os.close(terminal)
 
 
 def test_json_is_one_document_for_one_domain_and_nothing_else_stands_on_stdout(environment: dict[str, str]) -> None:
