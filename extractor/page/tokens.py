@@ -7,6 +7,7 @@ what nearly all tags look like, several times faster; it never sees a tag otherw
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from typing import Final
 
 from extractor.page.elements import RAW
@@ -33,9 +34,19 @@ ORDINARY: Final = re.compile(
     r"(?<![\t\n\f\r /\"'])=(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r \"'<>=]++(?=[\t\n\f\r >]))[^<>\"'=]*+)*+)>"
     r"|<(?s:.*)|))"
 )
-_INITIALS = "".join(sorted({letter for name in (*RAW, "plaintext") for letter in name[0] + name[0].upper()}))
+
+
+def _beginnings(names: Iterable[str]) -> str:
+    """A pattern for any of the names in any case, by their first letters: those are told apart without trying names."""
+    rests: dict[str, list[str]] = {}
+    for name in sorted(names):
+        for initial in (name[0], name[0].upper()):
+            rests.setdefault(initial, []).append(name[1:])
+    return "|".join(f"{initial}(?i:{'|'.join(members)})" for initial, members in rests.items())
+
+
 #: Where a comment begins, or perhaps an element whose content is no markup.
-STOP: Final = re.compile(rf"<(?:!|(?=[{_INITIALS}])(?i:{'|'.join(sorted(RAW))}|plaintext))")
+STOP: Final = re.compile(f"<(?:!|{_beginnings((*RAW, 'plaintext'))})")
 
 MAX_NESTED = 8  #: elements inside their own kind, for those that are jumped over
 _END_TAGS: dict[str, re.Pattern[str]] = {
