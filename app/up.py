@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -176,9 +177,14 @@ def _say_where(listener: socket.socket, settings: Settings, workers: int) -> Non
     url = address_of(listener)
     _say(f"ScraperSky runs on {url} with {workers} worker{'' if workers == 1 else 's'}; Ctrl-C stops it")
     if settings.environment == "development":
-        _say("try: scrapersky scan example.com, or enter a domain on the page")
+        _say(f"try: {_own_name()} scan example.com, or enter a domain on the page")
     else:
-        _say("make a token with: scrapersky token create NAME")
+        _say(f"make a token with: {_own_name()} token create NAME")
+
+
+def _own_name() -> str:
+    """How a shell finds this program: after ``make run`` it is not on the path."""
+    return "scrapersky" if shutil.which("scrapersky") else sys.argv[0]
 
 
 def _say(message: str) -> None:
