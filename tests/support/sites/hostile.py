@@ -13,7 +13,7 @@ import json
 import socket
 import struct
 import zlib
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from functools import cache
 
@@ -59,11 +59,11 @@ def _home_only(stream: Stream) -> Site:
     return site
 
 
-def _raw(data: bytes | Iterator[bytes], *, then: str = "close", pause: float = 0.0) -> Site:
-    """Send bytes, with a pause after each part; then ``close``, ``reset`` or ``hang``."""
+def _raw(data: bytes | Callable[[], Iterable[bytes]], *, then: str = "close", pause: float = 0.0) -> Site:
+    """Send bytes, with a pause after each part; then ``close``, ``reset`` or ``hang``. Every connection gets all."""
 
     async def stream(_: Request, writer: asyncio.StreamWriter) -> None:
-        for part in [data] if isinstance(data, bytes) else data:
+        for part in [data] if isinstance(data, bytes) else data():
             writer.write(part)
             await writer.drain()
             if pause:
@@ -119,8 +119,8 @@ def _zstd_bomb() -> list[bytes]:
     return [packer.compress(HEAD.encode()), *(packer.compress(bytes(MIB)) for _ in range(BOMB_MIB)), packer.flush()]
 
 
-def _endless(part: bytes, first: bytes = b"") -> Iterator[bytes]:
-    return itertools.chain([first], itertools.repeat(part))
+def _endless(part: bytes, first: bytes = b"") -> Callable[[], Iterable[bytes]]:
+    return lambda: itertools.chain([first], itertools.repeat(part))
 
 
 def _redirect_chain(request: Request, _: asyncio.StreamWriter) -> Answer:
@@ -188,7 +188,7 @@ BEHAVIOURS: dict[str, tuple[Site, frozenset[str]]] = {
     "endless-body": (_raw(_endless(b"<p>more</p>" * 4_000, OK + b"\r\n" + HEAD.encode())), REPORT),
     "two-hundred-megabytes": (
         _raw(
-            itertools.chain(
+            lambda: itertools.chain(
                 [OK + b"Content-Length: 209715200\r\n\r\n" + HEAD.encode()], itertools.repeat(b" " * 65536, 3200)
             )
         ),
