@@ -110,6 +110,8 @@ class _Substrings:
 
     def found_in(self, text: str) -> list[Rule]:
         """The rules that have a substring of the text."""
+        if not text:
+            return []
         value = text.encode("utf-8", "replace")
         likely = [*self.others]
         for anchor, by_key in self.anchored:
