@@ -66,16 +66,19 @@ HOSTILE = {
 def test_hostile_markup_is_read_and_costs_no_more_than_in_proportion(name: str) -> None:
     small, large = HOSTILE[name](10_000).encode(), HOSTILE[name](40_000).encode()
 
-    read_page(small, url="https://acme.de/")
+    read_page(small, url="https://acme.de/")  # whatever is built once is built now
+    assert any(_is_in_proportion(small, large) for _ in range(4))
+    assert len(read_page(large, url="https://acme.de/").model_dump_json()) < 2_000_000
+
+
+def _is_in_proportion(small: bytes, large: bytes) -> bool:
+    """Four times the input may take eight times as long on a busy machine; anything quadratic takes sixteen, always."""
     durations = []
     for body in (small, large):
         start = time.thread_time()
-        facts = read_page(body, url="https://acme.de/")
+        read_page(body, url="https://acme.de/")
         durations.append(time.thread_time() - start)
-
-    assert len(facts.model_dump_json()) < 2_000_000
-    # Four times the input may take eight times as long on a busy machine; anything quadratic takes sixteen.
-    assert durations[1] < 0.1 or durations[1] < durations[0] * 10
+    return durations[1] < 0.1 or durations[1] < durations[0] * 10
 
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
