@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from selectolax.lexbor import LexborHTMLParser
 
 from extractor.models import PageFacts
+from extractor.page import markup as markup_module
 from extractor.page import read_page
-from extractor.page.markup import MAX_ATTRIBUTES, MAX_DEPTH, MAX_FORMATTING, bound_markup
+from extractor.page.markup import MAX_ATTRIBUTES, MAX_DEPTH, MAX_FORMATTING, Markup, bound_markup
 
 HOSTILE = {
     "a million nested elements": lambda n: "<div>" * n,
@@ -168,3 +169,23 @@ def test_a_broken_address_of_the_page_is_no_reason_to_raise(url: str) -> None:
     assert (
         read_page(b"<title>Acme</title><a href='/x'>x</a><a href='http://[x'>y</a>", url=url).titles[0].value == "Acme"
     )
+
+
+_MARKUP = [
+    *("<p>", "</p>", "<div class='a>b'>", "</div>", "<a href=x>", "</a>", "<b>", "</b>", "<i>", "</i>", "<li>", "<ul>", "</ul>", "<td>", "<table>", "</table>"),
+    *('<p ="x>y">', '<p a=b"c>d">', '<p a="b"="c>d">', '<p a = "1>">', "<p a='", '<p a="', "<p/>", "<br/>", "<P A=B>", "</P >", "</p x>", "<x-y>", "</x-y>"),
+    *("<span hidden>", "<span style='display:none'>", "</span>", "<script>", "</script>", "<sCript>", "</SCRIPT>", "<style>", "</style>", "<svg/>", "<svg>", "</svg>"),
+    *("<title>", "</title>", "<body>", "<noscript>", "<plaintext>", "<!--", "-->", "<!x>", "<?x?>", "</>", "</3>", "<", "< ", ">", '"', "'", "=", " ", "\n", "x", "&amp;"),
+]  # fmt: skip
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(_MARKUP), max_size=60).map("".join))
+def test_tags_read_many_at_a_time_are_the_same_as_tags_read_one_by_one(source: str) -> None:
+    def read(stretch: int) -> Markup:
+        scan = markup_module._Scan(source)
+        scan.stretch = stretch
+        scan.run()
+        return scan.markup
+
+    assert read(markup_module.MAX_STRETCH) == read(0)
