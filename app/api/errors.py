@@ -167,6 +167,8 @@ def describe_validation(error: RequestValidationError) -> tuple[int, ErrorBody]:
 def _detail(item: Mapping[str, Any]) -> ErrorDetail:
     place = ".".join(str(part) for part in item["loc"][1:]) or None
     message = str(item["msg"]).removeprefix("Value error, ")
+    if str(item["type"]).startswith("time_delta_"):
+        message = "Write seconds, or a duration of ISO 8601 such as P7D"
     return ErrorDetail(field=place and place[:200], message=message[:300], code=str(item["type"]))
 
 

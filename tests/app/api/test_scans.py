@@ -134,6 +134,13 @@ async def test_a_body_that_cannot_be_taken_is_answered_in_the_one_error_shape(
     assert reply.json()["error"]["message"]
 
 
+async def test_an_interval_that_cannot_be_read_is_told_how_to_write_it(web: WebServer) -> None:
+    reply = await web.client.post(f"{SCANS}/scan", json={"base_url": "example.com", "rescan_every": "soon"})
+
+    assert reply.status_code == 422
+    assert "P7D" in reply.json()["error"]["message"]
+
+
 async def test_a_malformed_id_is_400_and_an_unknown_one_404(web: WebServer) -> None:
     malformed = await web.client.get(f"{SCANS}/status/310")
     unknown = await web.client.get(f"{SCANS}/status/{uuid.uuid4()}")
