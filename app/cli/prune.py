@@ -61,6 +61,6 @@ def prune(
         return
     verb = "would remove" if dry_run else "removed"
     for kind, count in pruned.model_dump().items():
-        typer.echo(f"{verb} {count:>9,} {kind}")
+        typer.echo(f"{verb} {count:,} {kind}")
     if export is not None:
-        typer.echo(f"exported {lines:>8,} lines to {export}")
+        typer.echo(f"exported {lines:,} lines to {export}")
