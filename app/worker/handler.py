@@ -9,6 +9,7 @@ from typing import Any
 from pydantic import ValidationError
 
 from app.database import Database
+from app.worker.kept import has_failed_pages, keep_what_could_not_be_read
 from domain_queue import Claim, Fail, Handler, Job, Result, Retry
 from extractor.address import normalise_domain
 from extractor.errors import AddressError, Permanent, Transient
@@ -46,7 +47,11 @@ def scan_handler(scanner: Scanner, database: Database, *, per_address: int) -> H
         if report.blocked is not None and await has_something_to_keep(database, claim):
             message = f"The site refused the scan ({report.blocked}); the earlier result is kept."
             raise Fail("blocked", with_credits(message, report.fetch_credits))
-        return as_result(scan.report, scan.validators)
+        if report.blocked is None and claim.has_result and has_failed_pages(report):
+            earlier = await load_report(database, claim)
+            if earlier is not None:
+                keep_what_could_not_be_read(report, earlier)
+        return as_result(report, scan.validators)
 
     return handle
 
@@ -96,15 +101,21 @@ async def load_previous(database: Database, claim: Claim) -> Previous | None:
     """The last report, where validators make a conditional request possible; no connection is kept."""
     if not claim.http_validators or claim.force:
         return None
+    report = await load_report(database, claim)
+    return None if report is None else Previous(report, claim.http_validators)
+
+
+async def load_report(database: Database, claim: Claim) -> SiteReport | None:
+    """What an earlier scan stored; None where nothing is, or another version of the program wrote it."""
     async with database.system() as conn:
         cur = await conn.execute(SELECT_PREVIOUS, {"id": claim.id})
         row = await cur.fetchone()
     if row is None or row[0] is None:
         return None
     try:
-        return Previous(SiteReport.model_validate(row[0]), claim.http_validators)
+        return SiteReport.model_validate(row[0])
     except ValidationError:
-        return None  # written by another version of the program: read the site anew
+        return None
 
 
 def as_result(report: SiteReport, validators: dict[str, Any]) -> Result:

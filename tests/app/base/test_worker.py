@@ -17,6 +17,8 @@ from app.fetching import fetch_settings, program_version
 from app.settings import DEFAULT_TENANT_ID, Settings
 from app.worker import run_worker
 from app.worker.configuration import worker_config
+from app.worker.kept import keep_what_could_not_be_read
+from extractor.models import Evidence, PageRead, SiteReport
 from extractor.robots import product_token
 from tests.support.sites.server import Answer, Fixture, Request, Running, SiteServer, running_sites
 
@@ -154,6 +156,34 @@ async def test_a_refusal_of_a_site_never_read_is_a_result_that_says_so(settings:
     assert row["status"] == "completed"
     assert row["domain_metadata"]["blocked"]
     assert row["title"] is None
+
+
+def test_what_a_page_said_is_kept_while_that_page_cannot_be_read_and_no_longer() -> None:
+    contact, mail = "https://half-fixture.com/contact", "ann@half-fixture.com"
+    earlier = SiteReport(
+        domain="half-fixture.com",
+        max_pages=5,
+        email_addresses=[mail],
+        social_links={"x": "https://x.com/half"},
+        evidence={
+            f"email_addresses:{mail}": Evidence(url=contact, how="text"),
+            "social_links:x": Evidence(url="https://half-fixture.com/", how="link"),
+        },
+    )
+
+    def found_when(status: int | None) -> SiteReport:
+        page = PageRead(url=contact, status=status, bytes=0, ms=1)
+        report = SiteReport(domain="half-fixture.com", max_pages=5, pages=[page])
+        keep_what_could_not_be_read(report, earlier)
+        return report
+
+    for status in (None, 500, 429):
+        kept = found_when(status)
+        assert kept.email_addresses == [mail], status
+        assert kept.evidence[f"email_addresses:{mail}"].url == contact
+        assert kept.social_links == {}, "the home page was read, and names no profile any more"
+    assert found_when(404).email_addresses == []
+    assert found_when(200).email_addresses == []
 
 
 async def test_a_refusal_after_a_refusal_is_the_same_result_again(settings: Settings, database: str) -> None:
