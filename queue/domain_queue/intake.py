@@ -156,6 +156,8 @@ class Intake:
             await release(self._link, claims)
         else:
             self._begin(claims, worker_id)
+            if len(claims) < limit:  # the queue is not deep: let the handlers start before more is asked for
+                await asyncio.sleep(0)
         return True
 
     async def _idle(self, worker_id: UUID) -> bool:
