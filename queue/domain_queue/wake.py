@@ -33,15 +33,15 @@ CANCELLED_CHANNEL = "domains_cancelled"
 
 
 class Notifier:
-    """Sends NOTIFY on one channel: the first at once, then at most one in ``interval_seconds``.
+    """Sends NOTIFY on one channel: the first at once, then at most one in ``interval()`` seconds.
 
     Used as an async context manager. The connection is made at the first notification.
     """
 
-    def __init__(self, conninfo: str, channel: str, *, interval_seconds: float = 0.01) -> None:
+    def __init__(self, conninfo: str, channel: str, *, interval: Callable[[], float] = lambda: 0.01) -> None:
         self._link = Link(conninfo, name=f"notify {channel}", statement_seconds=5.0, prepare=False)
         self._channel = channel
-        self._interval_seconds = interval_seconds
+        self._interval = interval
         self._asked = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -65,7 +65,7 @@ class Notifier:
             await self._asked.wait()
             self._asked.clear()
             await self._send()
-            await asyncio.sleep(self._interval_seconds)
+            await asyncio.sleep(self._interval())
 
     async def _send(self) -> None:
         for attempts_left in (1, 0):

@@ -41,7 +41,10 @@ log = structlog.get_logger("domain_queue")
 LISTENER_SECONDS = 5.0  # how long the first claim waits for the listener, which must not miss what it misses
 ABANDON_SECONDS = 5.0  # how long a cancelled handler may take to leave at a stop
 LAST_WRITES_SECONDS = 10.0  # how long a stopping worker tries to write its last outcomes
+# Postgres wakes every session of the database that listens to anything, so what all workers send each second, all of
+# them hear: it must not grow with their number. They share one notification in so many seconds.
 FINISHED_NOTIFY_SECONDS = 0.05
+LONGEST_NOTIFY_SECONDS = 2.0  # for whoever watches the one worker that is busy among many
 
 
 class Worker:
@@ -58,7 +61,7 @@ class Worker:
         claim_link, outcome_link, errand_link = self._links
         self._slots = Slots(errand_link, rng=self._rng)
         self._execution = Execution(handler, self._settle)
-        self._notifier = Notifier(config.conninfo, FINISHED_CHANNEL, interval_seconds=FINISHED_NOTIFY_SECONDS)
+        self._notifier = Notifier(config.conninfo, FINISHED_CHANNEL, interval=self._notify_interval)
         self._listener = Listener(
             config.listen_conninfo or config.conninfo,
             (PENDING_CHANNEL, CANCELLED_CHANNEL),
@@ -140,6 +143,9 @@ class Worker:
             loop_lag_seconds=self._supervision.loop_lag_seconds,
             draining=self._draining,
         )
+
+    def _notify_interval(self) -> float:
+        return min(LONGEST_NOTIFY_SECONDS, FINISHED_NOTIFY_SECONDS * max(1, self._lease.workers_alive))
 
     def _report(self) -> Report:
         stats = self.stats

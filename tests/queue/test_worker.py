@@ -11,7 +11,7 @@ import pytest
 
 from domain_queue import Fail, Job, LeaseLost, Result, Retry, Submission, Worker, WorkerConfig, cancel, submit
 from migrations import migrate
-from tests.queue.helpers import TENANT, Conn, add_domains, config, count, expire, row_of, running, until
+from tests.queue.helpers import TENANT, Conn, add_domains, config, count, expire, register, row_of, running, until
 from tests.support.servers import OwnServer
 
 
@@ -446,3 +446,24 @@ async def test_a_claim_does_not_wait_for_the_upkeep_done_for_all(database: str, 
         async with running(config(database), handle):
             await asyncio.wait_for(started.wait(), 5)
             await holder.rollback()
+
+
+async def test_the_more_workers_there_are_the_fewer_notifications_each_sends(database: str, conn: Conn) -> None:
+    """Each one wakes every session that listens to anything, and they would grow with the square of the workers."""
+
+    async def handle(_: Job) -> Result | None:
+        await asyncio.sleep(0.02)
+        return None
+
+    async def heard_from(jobs: int) -> int:
+        await add_domains(conn, jobs, prefix=f"of{jobs}-")
+        async with await psycopg.AsyncConnection.connect(database, autocommit=True) as ear:
+            await ear.execute("LISTEN domains_finished")
+            async with running(config(database, concurrency=1), handle):
+                await ends(conn, "status = 'completed'", await count(conn, "true"))
+            return len([notification async for notification in ear.notifies(timeout=0.1)])
+
+    alone = await heard_from(60)
+    for _ in range(100):
+        await register(conn)
+    assert await heard_from(61) <= alone / 3
