@@ -21,6 +21,9 @@ ROWS = 300
 STATES = "SELECT id, domain, status::text, title, claim_token FROM domains ORDER BY id"
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture
 def new_cluster() -> Iterator[OwnPostgres]:
     """A server that has never heard of the program."""

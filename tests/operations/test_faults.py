@@ -1,7 +1,7 @@
 """The fault matrix: after each, no row is lost, none takes effect twice, and work goes on by itself.
 
-Every test runs small in ``make test`` and large in ``make test-slow``. SCRAPERSKY_TEST_FAULT_TABLE names a file that
-collects the figures of docs/faults.md.
+All run large in ``make test-slow``; those that need few seconds run small in ``make test`` too.
+SCRAPERSKY_TEST_FAULT_TABLE names a file that collects the figures of docs/faults.md.
 """
 
 from __future__ import annotations
@@ -36,6 +36,7 @@ LEASE = 3.0
 sizes = pytest.mark.parametrize(
     "rows", [pytest.param(400, id="small"), pytest.param(10_000, id="large", marks=pytest.mark.slow)]
 )
+large = pytest.mark.parametrize("rows", [pytest.param(10_000, id="large", marks=pytest.mark.slow)])
 
 
 @pytest.fixture
@@ -77,7 +78,7 @@ def test_kill_9_of_a_worker_costs_its_lease_and_no_row(books: Books, database: s
         check(books, rows, "`kill -9` of a worker", time.monotonic() - started, "until its rows are back: the lease")
 
 
-@sizes
+@large
 def test_a_worker_stopped_past_its_lease_wakes_up_and_writes_nothing_that_counts(
     books: Books, database: str, rows: int
 ) -> None:
@@ -152,7 +153,7 @@ def listed(client: httpx.Client) -> int:
     return client.get("/api/v3/domains").status_code
 
 
-@sizes
+@large
 def test_a_pooler_that_restarts_is_survived(books: Books, database: str, postgres: Server, rows: int) -> None:
     with running_pooler(postgres.conninfo) as pooler, crew(pooler.conninfo(database), 2, lease=LEASE, prepare=False):
         books.submit(rows)
@@ -167,7 +168,7 @@ def test_a_pooler_that_restarts_is_survived(books: Books, database: str, postgre
         check(books, rows, "PgBouncer restarted", since, note)
 
 
-@sizes
+@large
 def test_connections_that_fall_silent_are_noticed_and_made_anew(rows: int) -> None:
     with audited_server() as (server, books):
         link = SilentLink(f"{server.folder}/.s.PGSQL.5432")
@@ -207,7 +208,7 @@ def small_disk(megabytes: int) -> Iterator[Path]:
 
 
 @pytest.mark.root
-@sizes
+@large
 def test_a_full_disk_stops_the_work_and_room_on_it_lets_it_go_on(rows: int) -> None:
     settings = ("-c", "min_wal_size=32MB", "-c", "max_wal_size=48MB", "-c", "wal_recycle=off", "-c", "fsync=off")
     with (
@@ -244,7 +245,7 @@ def fill(disk: Path) -> None:
             ballast.flush()
 
 
-@sizes
+@large
 def test_a_clock_set_forwards_and_back_by_an_hour_strands_nothing(tmp_path: Path, rows: int) -> None:
     with tempfile.TemporaryDirectory(prefix="scrapersky-clock-") as folder:
         clock = ShiftedClock(Path(folder))

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import psycopg
+import pytest
 
 from migrations import load_migrations
 from tests.support.api import Web, submit
@@ -68,6 +69,7 @@ DONE_BY = """
 """
 
 
+@pytest.mark.slow
 def test_old_and_new_workers_share_the_queue_while_an_upgrade_rolls(
     web: Web, database: str, environment: dict[str, str], tmp_path: Path
 ) -> None:

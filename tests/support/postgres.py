@@ -15,9 +15,10 @@ import subprocess
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from psycopg import sql
@@ -81,8 +82,20 @@ def _docker_server() -> Iterator[Server]:
     container.with_command("postgres " + " ".join(FAST_SETTINGS))
     container.with_kwargs(labels={"scrapersky-test-run": os.environ.get("SCRAPERSKY_TEST_RUN", "")})
     with container:
-        conninfo = make_conninfo(container.get_connection_url())
+        conninfo = _without_proxy(make_conninfo(container.get_connection_url()), container.get_wrapped_container())
         yield Server(conninfo, f"postgres:18 through testcontainers, server {_version(conninfo)}")
+
+
+def _without_proxy(conninfo: str, container: Any) -> str:
+    """``conninfo`` with the container's own address where that can be reached: a published port is a proxy more."""
+    container.reload()
+    for network in container.attrs["NetworkSettings"]["Networks"].values():
+        if network["IPAddress"]:
+            direct = make_conninfo(conninfo, host=network["IPAddress"], port=5432)
+            with suppress(psycopg.OperationalError):
+                psycopg.connect(direct, connect_timeout=2).close()
+                return direct
+    return conninfo
 
 
 @contextmanager

@@ -66,6 +66,7 @@ def test_from_nothing_to_a_finished_scan_and_one_ctrl_c_stops_all(
     assert not is_up(folder), "the last to leave stopped the database"
 
 
+@pytest.mark.slow
 def test_its_own_postgres_is_started_again_when_it_was_killed(folder: Path, own_environment: dict[str, str]) -> None:
     with running("up", "--port", "0", environment=own_environment) as up, client_of(up) as client:
         finished(client, submit(client, "plain-1-fixture.com"))
@@ -150,6 +151,7 @@ def test_development_is_refused_where_others_could_connect(own_environment: dict
     assert "ENVIRONMENT=development" in done.stderr
 
 
+@pytest.mark.slow
 def test_a_worker_that_dies_is_started_again(own_environment: dict[str, str]) -> None:
     with running("up", "--port", "0", environment=own_environment) as up, client_of(up) as client:
         finished(client, submit(client, "plain-2-fixture.com"))
