@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import signal
 from collections.abc import AsyncIterator, Iterator
 
 import psycopg
@@ -16,6 +17,9 @@ from tests.support.postgres import TEMPLATE, Server, chosen_kind, create_databas
 
 def pytest_configure(config: pytest.Config) -> None:
     """The server is started once, by the process that starts the workers of xdist."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        # Started in the background of a shell: programs under test would inherit that, and hear no Ctrl-C.
+        signal.signal(signal.SIGINT, signal.default_int_handler)
     if not hasattr(config, "workerinput"):
         os.environ["SCRAPERSKY_TEST_POSTGRES"] = chosen_kind()
 
