@@ -21,8 +21,8 @@ _FOREIGN = re.compile(
     r"|facebook|instagram|linkedin|twitter|youtube|tiktok|cookie|consent|cmp|(?<![a-z])seal(?![a-z])|(?<![a-z])bbb|associat|member|referenz"
     r"|google|powered|press|media-?logo|as-?seen|testimonial|carousel|slider|swiper"
 )
-_PLACEHOLDER = re.compile(
-    r"(?:placeholder|blank|spacer|transparent|pixel|lazy|loading|1x1)[\w.-]*\.(?:gif|png|svg)", re.IGNORECASE
+_NO_PICTURE = re.compile(
+    r"(?:place-?holder|blank|spacer|transparent|pixel|lazy|loading|1x1)[\w.-]*\.(?:gif|png|svg)", re.IGNORECASE
 )
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-orig-file", "data-opt-src")
 _HEADERS: Final = (
@@ -178,7 +178,7 @@ def _links_home(document: Document, image: LexborNode) -> bool:
 def image_url(document: Document, attributes: Mapping[str, str | None]) -> str | None:
     """The address of an image, the real one where loading is delayed."""
     source = attributes.get("src") or ""
-    if not source or source.startswith("data:") or _PLACEHOLDER.search(source):
+    if not source or source.startswith("data:") or _NO_PICTURE.search(source):
         lazy = next((attributes[name] for name in _LAZY if attributes.get(name)), None)
         source_set = attributes.get("srcset") or attributes.get("data-srcset") or ""
         source = lazy or (source_set.split() or [""])[0].rstrip(",")

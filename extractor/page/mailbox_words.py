@@ -54,77 +54,12 @@ FILE_ENDINGS: Final = frozenset(
 )
 
 #: Domains that stand for "your domain" in examples, by registrable name without its suffix.
-PLACEHOLDER_NAMES: Final = frozenset(
-    [
-        "example",
-        "exemple",
-        "ejemplo",
-        "esempio",
-        "exemplo",
-        "beispiel",
-        "voorbeeld",
-        "beispieldomain",
-        "musterdomain",
-        "musterfirma",
-        "mustermann",
-        "domain",
-        "domaine",
-        "dominio",
-        "yourdomain",
-        "your-domain",
-        "yourdomainname",
-        "mydomain",
-        "somedomain",
-        "domainname",
-        "yoursite",
-        "your-site",
-        "yourwebsite",
-        "yourcompany",
-        "your-company",
-        "yourcompanyname",
-        "yourbusiness",
-        "youremail",
-        "yourmail",
-        "mycompany",
-        "companyname",
-        "ihredomain",
-        "ihre-domain",
-        "deinedomain",
-        "meinedomain",
-        "ihrefirma",
-        "tudominio",
-        "votredomaine",
-        "votresite",
-        "votre-domaine",
-        "votreentreprise",
-        "tuodominio",
-        "seudominio",
-        "jouwdomein",
-        "mysite",
-        "mywebsite",
-        "websitename",
-        "sitename",
-        "placeholder",
-        "testdomain",
-        "someemail",
-        "emailaddress",
-        "email-address",
-        "domain-name",
-        "test",
-        "sample",
-        "xxx",
-        "xxxx",
-        "xyz123",
-        "foo",
-        "foobar",
-        "yourname",
-        "company.tld",
-        "adresse",
-        "voorbeeldbedrijf",
-        "twojadomena",
-        "doe",
-        "domena",
-    ]
+MADE_UP_NAMES: Final = re.compile(
+    r"example|exemple|ejemplo|esempio|exemplo|beispiel(?:domain)?|voorbeeld(?:bedrijf)?|muster(?:domain|firma|mann)"
+    r"|doma(?:in|ine|in-?name)|dominio|domena|(?:my|some|test)domain|my(?:company|site|website)|(?:company|site|website)name"
+    r"|your-?(?:domain|site|company)|your(?:domainname|website|companyname|business|email|mail|name)"
+    r"|ihre-?domain|(?:deine|meine)domain|ihrefirma|votre-?domaine|votre(?:site|entreprise)|(?:tu|tuo|seu)dominio|jouwdomein"
+    r"|twojadomena|place-?holder|someemail|email-?address|test|sample|xxxx?|xyz123|foo(?:bar)?|company\.tld|adresse|doe"
 )
 TRACKERS: Final = frozenset(
     [
@@ -153,19 +88,19 @@ MAKERS: Final = frozenset(
         "info@indiantypefoundry.com",
     ]
 )
-ALWAYS_PLACEHOLDER: Final = re.compile(
+ALWAYS_MADE_UP: Final = re.compile(
     r"your[._-]?(?:e?-?mail|name|address|id|user|username|friend)?(?:address)?|(?:first|given)[._-]?name(?:[._-]?(?:last|sur|family)[._-]?name)?"
     r"|first[._-]?last|f?lastname|vorname(?:[._-]?(?:nachname|name))?|nachname|(?:max|maxi|erika|maria|m|e)[._-]?mustermann|muster(?:mann)?"
     r"|prenom(?:[._-]?nom)?|nom[._-]?prenom|votre[._-]?(?:nom|email|mail|adresse)|ihre?[._-]?(?:name|email|e-mail|mail|adresse)|deine?[._-]?(?:name|email|mail)"
     r"|nombre(?:[._-]?apellidos?)?|tu[._-]?(?:correo|email|nombre)|su[._-]?(?:correo|email)|nome(?:[._-]?cognome|[._-]?sobrenome)?|tuo[._-]?(?:nome|email|indirizzo)"
     r"|seu[._-]?(?:nome|e?-?mail)|jouw[._-]?(?:naam|email)|uw[._-]?(?:naam|email)|voornaam(?:[._-]?achternaam)?|imie(?:[._-]?nazwisko)?"
     r"|(?:john|jane|jon|joe)[._-]?(?:doe|smith|q[._-]?public|bloggs)|j[._-]?doe|(?:jean|marie)[._-]?dupont|mario[._-]?rossi|fulano|pepito|juan[._-]?perez|jan[._-]?kowalski"
-    r"|some(?:one|body|name)|(?:www\.)?example|anon(?:ymous)?|exemple|ejemplo|beispiel|placeholder|e?-?mail[._-]?address|username|user[._-]?name|x{2,}|abc(?:123|def)?|asdf|foo(?:bar)?|lorem(?:[._-]?ipsum)?"
+    r"|some(?:one|body|name)|(?:www\.)?example|anon(?:ymous)?|exemple|ejemplo|beispiel|place-?holder|e?-?mail[._-]?address|username|user[._-]?name|x{2,}|abc(?:123|def)?|asdf|foo(?:bar)?|lorem(?:[._-]?ipsum)?"
     r"|no[._-]?one|me@me|address|adresse|correo[._-]?electronico",
     re.IGNORECASE,
 )
-#: Names that are placeholders only on domains that are not the site's own.
-OFTEN_PLACEHOLDER: Final = frozenset(
+#: Names that are made up only on domains that are not the site's own.
+OFTEN_MADE_UP: Final = frozenset(
     [
         "name",
         "user",

@@ -10,12 +10,12 @@ from publicsuffixlist import PublicSuffixList
 
 from extractor.page.document import registrable
 from extractor.page.mailbox_words import (
-    ALWAYS_PLACEHOLDER,
+    ALWAYS_MADE_UP,
     FILE_ENDINGS,
     FREE_MAIL,
+    MADE_UP_NAMES,
     MAKERS,
-    OFTEN_PLACEHOLDER,
-    PLACEHOLDER_NAMES,
+    OFTEN_MADE_UP,
     PROVIDERS_AS_EXAMPLE,
     ROLES,
     TRACKERS,
@@ -52,7 +52,7 @@ def mailbox(local: str, domain: str, site: str) -> str | None:
     if not host or not local or len(local) > 64 or "*" in local or not _LOCAL.fullmatch(local):
         return None
     local = local.lower()
-    if local == "git" or _HEX_KEY.fullmatch(local) or is_placeholder(local, host, site) or f"{local}@{host}" in MAKERS:
+    if local == "git" or _HEX_KEY.fullmatch(local) or is_made_up(local, host, site) or f"{local}@{host}" in MAKERS:
         return None
     return f"{local}@{host}"
 
@@ -89,16 +89,16 @@ def _is_real(host: str, site: str) -> bool:
     return host.rpartition(".")[2] not in FILE_ENDINGS and has_public_suffix(host)
 
 
-def is_placeholder(local: str, host: str, site: str) -> bool:
+def is_made_up(local: str, host: str, site: str) -> bool:
     """Whether an address is only an example of one."""
     own = bool(site) and (host == site or host.endswith("." + site))
-    if ALWAYS_PLACEHOLDER.fullmatch(local):
+    if ALWAYS_MADE_UP.fullmatch(local):
         return True
     name = registrable(host)
     label = name.partition(".")[0]
-    if not own and label in PLACEHOLDER_NAMES:
+    if not own and MADE_UP_NAMES.fullmatch(label):
         return True
-    if local in OFTEN_PLACEHOLDER and not own:
+    if local in OFTEN_MADE_UP and not own:
         return (
             name in PROVIDERS_AS_EXAMPLE
             or label in FREE_MAIL

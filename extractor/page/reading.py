@@ -30,7 +30,7 @@ from extractor.technologies import Surface, detect
 
 MAX_BODY_BYTES = 6_000_000
 #: Kinds of pages that are the site's own, although they are not its content: who they say to write to is right.
-OWN_PLACEHOLDERS = frozenset(("coming_soon", "maintenance", "login"))
+OWN_NOTICES = frozenset(("coming_soon", "maintenance", "login"))
 
 _log = logging.getLogger(__name__)
 _Value = TypeVar("_Value")
@@ -59,7 +59,7 @@ def read_page(body: bytes, *, url: str, status: int | None = None, headers: Mapp
     if facts.blocked is None:
         facts.soft_404 = _read(False, is_soft_404, document)
         _read_content(facts, document)
-    elif facts.blocked in OWN_PLACEHOLDERS:
+    elif facts.blocked in OWN_NOTICES:
         _read_contacts(facts, document, _nodes(document))
     return facts
 
