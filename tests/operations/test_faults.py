@@ -317,8 +317,13 @@ def test_kill_9_of_the_web_process_loses_no_domain_that_it_accepted(
         recovery = time.monotonic() - started
         submit_until_down(client, accepted, rows)
         client.close()
-        check(books, len(set(accepted)), "`kill -9` of the web process while it takes domains", recovery,
-              "a new process, started at once, answers")  # fmt: skip
+        check(
+            books,
+            len(set(accepted)),
+            "`kill -9` of the web process while it takes domains",
+            recovery,
+            "a new process, started at once, answers",
+        )
 
 
 def kill_after(web: Process, accepted: list[str], number: int) -> None:

@@ -86,8 +86,9 @@ async def test_what_belongs_to_a_domain_goes_with_it_and_what_is_left_goes_by_it
 ) -> None:
     await store(conn, "old", "completed", days=31)
     await store(conn, "new", "completed", days=1)
-    await conn.execute("INSERT INTO batches (tenant_id, max_pages, created_at) VALUES (%s, 5, '2020-01-01')",
-                       (DEFAULT_TENANT_ID,))  # fmt: skip
+    await conn.execute(
+        "INSERT INTO batches (tenant_id, max_pages, created_at) VALUES (%s, 5, '2020-01-01')", (DEFAULT_TENANT_ID,)
+    )
     await conn.execute(
         "INSERT INTO batch_items (batch_id, position, tenant_id, domain_id) "
         "SELECT b.id, 0, b.tenant_id, d.id FROM batches b, domains d WHERE d.domain = 'old'"

@@ -115,9 +115,16 @@ class Protocol(RuleBasedStateMachine):
 
     def _lease(self, worker_id: UUID) -> dict[str, Any]:
         return {
-            "id": worker_id, "name": "m", "version": "", "concurrency": 1, "lease_seconds": LEASE_SECONDS,
-            "in_flight": 0, "wake_mode": "poll", "draining": False, "stats": Jsonb({}),
-        }  # fmt: skip
+            "id": worker_id,
+            "name": "m",
+            "version": "",
+            "concurrency": 1,
+            "lease_seconds": LEASE_SECONDS,
+            "in_flight": 0,
+            "wake_mode": "poll",
+            "draining": False,
+            "stats": Jsonb({}),
+        }
 
     @rule(seconds=st.sampled_from([1, RETRY_SECONDS, LEASE_SECONDS - 1, LEASE_SECONDS]))
     def advance(self, seconds: int) -> None:
@@ -265,9 +272,10 @@ class Protocol(RuleBasedStateMachine):
         known = [one.id for one in worker.claims if self._is_current(one)]
         held = {(one.tenant_id, one.domain) for one in worker.claims if self._is_current(one)}
         unknown = [
-            row for key, row in self.rows.items()
+            row
+            for key, row in self.rows.items()
             if row.status == "processing" and row.holder == worker.id and key not in held
-        ]  # fmt: skip
+        ]
 
         given_back = self.runner.run(release_unknown(self.link, worker_id=worker.id, known=known, limit=100))
 
@@ -329,7 +337,11 @@ def test_any_order_of_steps_keeps_the_table_as_the_model_says(database: str) -> 
     run_state_machine_as_test(  # type: ignore[no-untyped-call]
         Protocol,
         settings=settings(
-            max_examples=40, stateful_step_count=40, deadline=None, suppress_health_check=list(HealthCheck),
-            print_blob=True, database=None,
+            max_examples=40,
+            stateful_step_count=40,
+            deadline=None,
+            suppress_health_check=list(HealthCheck),
+            print_blob=True,
+            database=None,
         ),
-    )  # fmt: skip
+    )

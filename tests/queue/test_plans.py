@@ -132,9 +132,14 @@ def explain(conn: psycopg.Connection[Any], query: str, params: dict[str, Any], *
 
 def claim_params(conn: psycopg.Connection[Any], **watermarks: list[Any]) -> dict[str, Any]:
     return {
-        "tenants": [], "priorities": [], "after_at": [], "after_seq": [], "limit": ROWS, "served_last": NIL,
+        "tenants": [],
+        "priorities": [],
+        "after_at": [],
+        "after_seq": [],
+        "limit": ROWS,
+        "served_last": NIL,
         "worker_id": WORKER,
-    } | watermarks  # fmt: skip
+    } | watermarks
 
 
 def claimed(conn: psycopg.Connection[Any], number: int = ROWS) -> dict[str, Any]:
@@ -185,16 +190,26 @@ def fenced_params(name: str, keys: dict[str, Any]) -> dict[str, Any]:
     match name:
         case "COMPLETE":
             texts = ["titles", "descriptions", "languages", "wordpress_versions", "favicon_urls", "logo_urls"]
-            return keys | {text: ["text"] * number for text in texts} | {
-                "had_result": [True] * number, "is_wordpress": [False] * number, "email_addresses": ["{}"] * number,
-                "phone_numbers": ["{}"] * number, "metadata": ['{"a": 1}'] * number, "http_validators": [None] * number,
-                "watched": ["domain"],
-            }  # fmt: skip
+            return (
+                keys
+                | {text: ["text"] * number for text in texts}
+                | {
+                    "had_result": [True] * number,
+                    "is_wordpress": [False] * number,
+                    "email_addresses": ["{}"] * number,
+                    "phone_numbers": ["{}"] * number,
+                    "metadata": ['{"a": 1}'] * number,
+                    "http_validators": [None] * number,
+                    "watched": ["domain"],
+                }
+            )
         case "FAIL_OR_RETRY":
             return keys | {
-                "final": [False] * number, "delays": [1.0] * number, "codes": ["slow"] * number,
+                "final": [False] * number,
+                "delays": [1.0] * number,
+                "codes": ["slow"] * number,
                 "messages": ["slow"] * number,
-            }  # fmt: skip
+            }
         case "PROGRESS":
             return keys | {"moved": [True] * number, "progress": [0.5] * number, "steps": ["x"] * number}
         case _:

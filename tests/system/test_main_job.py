@@ -92,12 +92,22 @@ def test_the_seeds_two_curl_commands_run_unchanged(web: Web, worker: Process) ->
     base = str(web.client.base_url).rstrip("/")
     posted = subprocess.run(
         [
-            "curl", "-sS", "-X", "POST", f"{base}/api/v3/modernized_page_scraper/scan",
-            "-H", "Content-Type: application/json", "-H", "Authorization: Bearer scraper_sky_2024",
-            "-d", '{"base_url":"plain-7-fixture.com", "max_pages":5}',
+            "curl",
+            "-sS",
+            "-X",
+            "POST",
+            f"{base}/api/v3/modernized_page_scraper/scan",
+            "-H",
+            "Content-Type: application/json",
+            "-H",
+            "Authorization: Bearer scraper_sky_2024",
+            "-d",
+            '{"base_url":"plain-7-fixture.com", "max_pages":5}',
         ],
-        capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        capture_output=True,
+        text=True,
+        check=True,
+    )
     accepted = httpx.Response(200, text=posted.stdout).json()
     asked = subprocess.run(
         ["curl", "-sS", f"{base}{accepted['status_url']}"], capture_output=True, text=True, check=True

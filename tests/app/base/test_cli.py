@@ -62,15 +62,42 @@ def count(database: str, condition: str = "true") -> int:
 
 
 COMMANDS = [
-    [], ["up"], ["web"], ["worker"], ["worker", "run"], ["migrate"], ["scan"], ["extract"], ["domains"],
-    ["domains", "list"], ["domains", "show"], ["domains", "retry"], ["domains", "cancel"], ["domains", "import"],
-    ["domains", "export"], ["inspect"], ["top"], ["token"], ["token", "create"], ["token", "list"], ["token", "revoke"],
-    ["tenant"], ["tenant", "create"], ["tenant", "list"],
-]  # fmt: skip
+    [],
+    ["up"],
+    ["web"],
+    ["worker"],
+    ["worker", "run"],
+    ["migrate"],
+    ["scan"],
+    ["extract"],
+    ["domains"],
+    ["domains", "list"],
+    ["domains", "show"],
+    ["domains", "retry"],
+    ["domains", "cancel"],
+    ["domains", "import"],
+    ["domains", "export"],
+    ["inspect"],
+    ["top"],
+    ["token"],
+    ["token", "create"],
+    ["token", "list"],
+    ["token", "revoke"],
+    ["tenant"],
+    ["tenant", "create"],
+    ["tenant", "list"],
+]
 #: Groups, and what takes nothing or only what a list shows.
 WITHOUT_EXAMPLE = (
-    [], ["worker"], ["domains"], ["token"], ["tenant"], ["token", "list"], ["token", "revoke"], ["tenant", "list"],
-)  # fmt: skip
+    [],
+    ["worker"],
+    ["domains"],
+    ["token"],
+    ["tenant"],
+    ["token", "list"],
+    ["token", "revoke"],
+    ["tenant", "list"],
+)
 
 
 def test_every_command_explains_itself_and_shows_an_example() -> None:

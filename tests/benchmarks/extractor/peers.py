@@ -21,9 +21,17 @@ from tests.corpus.scoring import CorpusPage
 
 _EMAIL = re.compile(r"[A-Za-z0-9._%+-]{1,64}@[A-Za-z0-9-]{1,63}(?:\.[A-Za-z0-9-]{2,63}){1,4}")
 _NETWORKS = {
-    "facebook.com": "facebook", "twitter.com": "x", "x.com": "x", "linkedin.com": "linkedin", "instagram.com": "instagram",
-    "youtube.com": "youtube", "tiktok.com": "tiktok", "pinterest.com": "pinterest", "github.com": "github", "xing.com": "xing",
-}  # fmt: skip
+    "facebook.com": "facebook",
+    "twitter.com": "x",
+    "x.com": "x",
+    "linkedin.com": "linkedin",
+    "instagram.com": "instagram",
+    "youtube.com": "youtube",
+    "tiktok.com": "tiktok",
+    "pinterest.com": "pinterest",
+    "github.com": "github",
+    "xing.com": "xing",
+}
 
 
 def beautiful_soup(page: CorpusPage, parser: str = "lxml") -> dict[str, Any]:

@@ -69,9 +69,12 @@ async def drain(conninfo: str, number: int) -> None:
     stopper.cancel()
     completed = worker.stats.counters.completed
     say(
-        event="drained", seconds=seconds * number / completed, cpu_seconds=time.process_time() - cpu, rss=own_rss(),
+        event="drained",
+        seconds=seconds * number / completed,
+        cpu_seconds=time.process_time() - cpu,
+        rss=own_rss(),
         completed=completed,
-    )  # fmt: skip
+    )
 
 
 async def wait_for_jobs(conninfo: str) -> None:

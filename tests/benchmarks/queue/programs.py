@@ -68,9 +68,11 @@ def peers(folder: Path) -> list[Program]:
         settings=({"CONCURRENCY": "24"}, {"CONCURRENCY": "96"}),
     )
     boss = Program(
-        "pg-boss", ("node", str(folder / "pgboss.mjs")), has_latency=False,
+        "pg-boss",
+        ("node", str(folder / "pgboss.mjs")),
+        has_latency=False,
         settings=({"BATCH": "1000", "LOOPS": "2"}, {"BATCH": "2000", "LOOPS": "3"}),
-    )  # fmt: skip
+    )
     return [graphile, boss, *found]
 
 

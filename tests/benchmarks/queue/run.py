@@ -27,9 +27,14 @@ Settings = Sequence[Mapping[str, str]]
 
 #: The same for all: durable, as a server is run, and big enough that checkpoints do not decide.
 SETTINGS = [
-    "fsync=on", "synchronous_commit=on", "shared_buffers=512MB", "max_wal_size=8GB", "max_connections=100",
-    "checkpoint_timeout=30min", "jit=off",
-]  # fmt: skip
+    "fsync=on",
+    "synchronous_commit=on",
+    "shared_buffers=512MB",
+    "max_wal_size=8GB",
+    "max_connections=100",
+    "checkpoint_timeout=30min",
+    "jit=off",
+]
 
 
 class Bench:
@@ -73,8 +78,11 @@ class Bench:
             enqueued = next_event(process, "enqueued")
             before = self.server_cpu()
             result = next_event(process, "drained")
-        return result | {"rate": jobs / result["seconds"], "enqueue": jobs / max(enqueued["seconds"], 1e-9),
-                         "server_cpu": self.server_cpu() - before}  # fmt: skip
+        return result | {
+            "rate": jobs / result["seconds"],
+            "enqueue": jobs / max(enqueued["seconds"], 1e-9),
+            "server_cpu": self.server_cpu() - before,
+        }
 
     def best_drain(self, program: Program, jobs: int, settings: Settings) -> dict[str, Any] | None:
         """The fastest run of ``program`` with any of ``settings``; None if it ended each time without a result."""

@@ -32,9 +32,15 @@ from tests.benchmarks.scan.names import site_names
 EMAIL = re.compile(r"[A-Za-z0-9._%+\-]{1,64}@[A-Za-z0-9.\-]{1,190}\.[A-Za-z]{2,24}")
 CONTACT = re.compile(r"contact|kontakt|impressum|imprint|about|team|legal|service", re.IGNORECASE)
 SOCIAL = {
-    "facebook": "facebook.com", "x": "x.com", "linkedin": "linkedin.com", "instagram": "instagram.com",
-    "youtube": "youtube.com", "tiktok": "tiktok.com", "pinterest": "pinterest.com", "github": "github.com",
-}  # fmt: skip
+    "facebook": "facebook.com",
+    "x": "x.com",
+    "linkedin": "linkedin.com",
+    "instagram": "instagram.com",
+    "youtube": "youtube.com",
+    "tiktok": "tiktok.com",
+    "pinterest": "pinterest.com",
+    "github": "github.com",
+}
 HIDDEN_EMAIL = re.compile(
     r"([\w.+\-]{1,64})\s?[\[(]\s?at\s?[\])]\s?([\w.\-]{1,100})\s?[\[(]\s?dot\s?[\])]\s?(\w{2,20})", re.IGNORECASE
 )

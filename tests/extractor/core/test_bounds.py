@@ -56,11 +56,15 @@ HOSTILE = {
     "links": lambda n: "".join(f"<a href='https://x{i}.de/'>x</a>" for i in range(n // 10)),
     "metas": lambda n: "<meta name=a content=b>" * n,
     "nested JSON": lambda n: '<script type="application/ld+json">' + "[" * n + "</script>",
-    "wide JSON": lambda n: '<script type="application/ld+json">[' + '{"@type":"Store","name":"x"},' * (n // 10) + "{}]</script>",
-    "long numbers in JSON": lambda n: '<script type="application/ld+json">{"@type":"Store","telephone":' + "1" * n + "}</script>",
+    "wide JSON": lambda n: (
+        '<script type="application/ld+json">[' + '{"@type":"Store","name":"x"},' * (n // 10) + "{}]</script>"
+    ),
+    "long numbers in JSON": lambda n: (
+        '<script type="application/ld+json">{"@type":"Store","telephone":' + "1" * n + "}</script>"
+    ),
     "chains in scripts": lambda n: "<script>document.write(" + "'a'+" * (n // 100) + "'@b.de')</script>" * 50,
     "properties": lambda n: "<div itemscope itemtype=http://schema.org/Store>" + "<b itemprop=name>x</b>" * n,
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize("name", sorted(HOSTILE))
@@ -118,10 +122,51 @@ def test_the_worst_pages_fit_into_little_memory_and_little_processor_time() -> N
 
 
 _PIECES = st.sampled_from(
-    ["<div>", "</div>", "<p>", "</p>", "<a href='/x'>", "</a>", "<b>", "</b>", "<table>", "<tr>", "<td>", "</table>", "<svg>", "</svg>",
-     "<script>", "</script>", "<title>", "</title>", "<!--", "-->", "<select>", "<option>", "&amp;", "info@acme.de", "[at]", "030 1234567",
-     "<template>", "</template>", "<style>", "\x00", "\ud800", "\u202e", "<", ">", "\"", "'", "=", "<br/>", "<li>", "<ul>", "</ul>", "x y "]
-)  # fmt: skip
+    [
+        "<div>",
+        "</div>",
+        "<p>",
+        "</p>",
+        "<a href='/x'>",
+        "</a>",
+        "<b>",
+        "</b>",
+        "<table>",
+        "<tr>",
+        "<td>",
+        "</table>",
+        "<svg>",
+        "</svg>",
+        "<script>",
+        "</script>",
+        "<title>",
+        "</title>",
+        "<!--",
+        "-->",
+        "<select>",
+        "<option>",
+        "&amp;",
+        "info@acme.de",
+        "[at]",
+        "030 1234567",
+        "<template>",
+        "</template>",
+        "<style>",
+        "\x00",
+        "\ud800",
+        "\u202e",
+        "<",
+        ">",
+        '"',
+        "'",
+        "=",
+        "<br/>",
+        "<li>",
+        "<ul>",
+        "</ul>",
+        "x y ",
+    ]
+)
 
 
 @settings(max_examples=150, deadline=None)
@@ -172,11 +217,77 @@ def test_a_broken_address_of_the_page_is_no_reason_to_raise(url: str) -> None:
 
 
 _MARKUP = [
-    *("<p>", "</p>", "<div class='a>b'>", "</div>", "<a href=x>", "</a>", "<b>", "</b>", "<i>", "</i>", "<li>", "<ul>", "</ul>", "<td>", "<table>", "</table>"),
-    *('<p ="x>y">', '<p a=b"c>d">', '<p a="b"="c>d">', '<p a = "1>">', "<p a='", '<p a="', "<p/>", "<br/>", "<P A=B>", "</P >", "</p x>", "<x-y>", "</x-y>"),
-    *("<span hidden>", "<span style='display:none'>", "</span>", "<script>", "</script>", "<sCript>", "</SCRIPT>", "<style>", "</style>", "<svg/>", "<svg>", "</svg>"),
-    *("<title>", "</title>", "<body>", "<noscript>", "<plaintext>", "<!--", "-->", "<!x>", "<?x?>", "</>", "</3>", "<", "< ", ">", '"', "'", "=", " ", "\n", "x", "&amp;"),
-]  # fmt: skip
+    *(
+        "<p>",
+        "</p>",
+        "<div class='a>b'>",
+        "</div>",
+        "<a href=x>",
+        "</a>",
+        "<b>",
+        "</b>",
+        "<i>",
+        "</i>",
+        "<li>",
+        "<ul>",
+        "</ul>",
+        "<td>",
+        "<table>",
+        "</table>",
+    ),
+    *(
+        '<p ="x>y">',
+        '<p a=b"c>d">',
+        '<p a="b"="c>d">',
+        '<p a = "1>">',
+        "<p a='",
+        '<p a="',
+        "<p/>",
+        "<br/>",
+        "<P A=B>",
+        "</P >",
+        "</p x>",
+        "<x-y>",
+        "</x-y>",
+    ),
+    *(
+        "<span hidden>",
+        "<span style='display:none'>",
+        "</span>",
+        "<script>",
+        "</script>",
+        "<sCript>",
+        "</SCRIPT>",
+        "<style>",
+        "</style>",
+        "<svg/>",
+        "<svg>",
+        "</svg>",
+    ),
+    *(
+        "<title>",
+        "</title>",
+        "<body>",
+        "<noscript>",
+        "<plaintext>",
+        "<!--",
+        "-->",
+        "<!x>",
+        "<?x?>",
+        "</>",
+        "</3>",
+        "<",
+        "< ",
+        ">",
+        '"',
+        "'",
+        "=",
+        " ",
+        "\n",
+        "x",
+        "&amp;",
+    ),
+]
 
 
 @settings(max_examples=400, deadline=None)

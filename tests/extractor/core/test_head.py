@@ -76,18 +76,51 @@ def test_the_description_is_found_whatever_its_spelling(html: str, description: 
         ('<meta property="og:locale" content="pt_BR">', {}, "pt-BR"),
         ('<html lang="">', {}, None),
         ('<html lang="{{lang}}">', {}, None),
-        ("<p>" + "Wir beraten Sie gerne und nehmen uns Zeit für Ihr Anliegen, denn das ist uns wichtig. " * 3, {}, "de"),
-        ("<p>" + "The quality of our work is what you can see and what we are proud of, with all of this. " * 3, {}, "en"),
+        (
+            "<p>" + "Wir beraten Sie gerne und nehmen uns Zeit für Ihr Anliegen, denn das ist uns wichtig. " * 3,
+            {},
+            "de",
+        ),
+        (
+            "<p>" + "The quality of our work is what you can see and what we are proud of, with all of this. " * 3,
+            {},
+            "en",
+        ),
         ("<p>" + "当社は四十年以上にわたり品質と信頼を大切にしてまいりました。", {}, "ja"),
         ("<p>" + "Более сорока лет наше семейное предприятие означает качество.", {}, "ru"),
-        ("<p>" + "Търся работа в големия град, където въздухът е чист и хората са добри. Обява за къща и кът за отдих, въпроси. " * 2, {}, "bg"),
-        ("<p>" + "Hledáme pro vás to nejlepší a naše zboží je na skladě, které jsme do obchodu dovezli z hor. " * 2, {}, "cs"),
-        ("<p>" + "Hľadáme pre vás to najlepšie a naša ponuka je na sklade, ktoré sú do obchodu dovezené z hôr. " * 2, {}, "sk"),
-        ("<p>" + "Mes esame su jumis ir jūsų namuose, kad būtų gera, tai yra už kalną arba prie upės per žiemą. " * 2, {}, "lt"),
+        (
+            "<p>"
+            + "Търся работа в големия град, където въздухът е чист и хората са добри. Обява за къща и кът за отдих, въпроси. "
+            * 2,
+            {},
+            "bg",
+        ),
+        (
+            "<p>" + "Hledáme pro vás to nejlepší a naše zboží je na skladě, které jsme do obchodu dovezli z hor. " * 2,
+            {},
+            "cs",
+        ),
+        (
+            "<p>" + "Hľadáme pre vás to najlepšie a naša ponuka je na sklade, ktoré sú do obchodu dovezené z hôr. " * 2,
+            {},
+            "sk",
+        ),
+        (
+            "<p>"
+            + "Mes esame su jumis ir jūsų namuose, kad būtų gera, tai yra už kalną arba prie upės per žiemą. " * 2,
+            {},
+            "lt",
+        ),
         ("<p>" + "فروش پارچه و چادر و گل در شهر ما با قیمت مناسب برای همه مشتریان گرامی ژاله " * 3, {}, "fa"),
-        ("<p>" + "Anvils Hammers Tongs Steel Iron Copper Forge Bellows Gift cards " * 10 + "the of and for you in your with our from", {}, "en"),
+        (
+            "<p>"
+            + "Anvils Hammers Tongs Steel Iron Copper Forge Bellows Gift cards " * 10
+            + "the of and for you in your with our from",
+            {},
+            "en",
+        ),
     ],
-)  # fmt: skip
+)
 def test_the_language_is_declared_or_read_from_the_text(
     html: str, headers: dict[str, str], language: str | None
 ) -> None:
@@ -317,8 +350,10 @@ def test_an_undeclared_old_encoding_is_detected() -> None:
 
 
 def test_organisations_are_read_from_damaged_structured_data() -> None:
-    data = '/* <![CDATA[ */ {"@context":"https://schema.org","@graph":[{"@type":["Dentist"],"name":"Hill &amp; Top","telephone":"(503) 226-6700",' \
-        '"address":{"@type":"PostalAddress","streetAddress":"1 A St","addressLocality":"Portland","addressRegion":"OR","postalCode":"97205","addressCountry":"US",},},]} /* ]]> */'  # fmt: skip
+    data = (
+        '/* <![CDATA[ */ {"@context":"https://schema.org","@graph":[{"@type":["Dentist"],"name":"Hill &amp; Top","telephone":"(503) 226-6700",'
+        '"address":{"@type":"PostalAddress","streetAddress":"1 A St","addressLocality":"Portland","addressRegion":"OR","postalCode":"97205","addressCountry":"US",},},]} /* ]]> */'
+    )
 
     [organization] = page(f'<script type="application/ld+json">{data}</script>').organizations
 

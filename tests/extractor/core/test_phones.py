@@ -1,4 +1,3 @@
-# ruff: noqa: E501 - pages stand as servers send them
 """Telephone numbers: E.164 with the right country, and not every run of digits."""
 
 from __future__ import annotations
@@ -51,14 +50,21 @@ def phones(body: str, url: str = "https://www.acme.de/", lang: str = "de") -> se
         ("<p>Tel/Fax: 030 23125600</p>", "https://acme.de/", "de", "+493023125600"),
         ("<p>Tel. 030 2312560/61</p>", "https://acme.de/", "de", "+49302312560"),
         ('<a href="https://wa.me/4915112345678">x</a>', "https://acme.com/", "en", "+4915112345678"),
-        ('<a href="https://api.whatsapp.com/send?text=a&phone=4915112345678">x</a>', "https://acme.com/", "en", "+4915112345678"),
+        (
+            '<a href="https://api.whatsapp.com/send?text=a&phone=4915112345678">x</a>',
+            "https://acme.com/",
+            "en",
+            "+4915112345678",
+        ),
         (
             '<script type="application/ld+json">{"@type":"Store","name":"A","telephone":"614-224-0198",'
             '"address":{"@type":"PostalAddress","addressCountry":"US","streetAddress":"1 A St"}}</script>',
-            "https://acme.io/", "en", "+16142240198",
+            "https://acme.io/",
+            "en",
+            "+16142240198",
         ),
     ],
-)  # fmt: skip
+)
 def test_a_number_is_found_with_its_country(body: str, url: str, lang: str, number: str) -> None:
     assert phones(body, url, lang) == {number}
 

@@ -59,7 +59,7 @@ ACCEPTED = {
     "a." * 124 + "a.com": "a." * 124 + "a.com",
     "a" * 63 + ".com": "a" * 63 + ".com",
     "new.brandnewending": "new.brandnewending",
-}  # fmt: skip
+}
 
 REFUSED = {
     "": "empty",

@@ -95,9 +95,18 @@ def test_a_missing_file_allows_everything() -> None:
         b"a " * (MAX_ROBOTS_BYTES // 2),
         bytes(range(256)) * 2_000,
     ],
-    ids=["agents times rules", "wildcards", "agents", "one wildcard", "long sitemap", "sitemaps", "blanks", "words",
-         "bytes"],
-)  # fmt: skip
+    ids=[
+        "agents times rules",
+        "wildcards",
+        "agents",
+        "one wildcard",
+        "long sitemap",
+        "sitemaps",
+        "blanks",
+        "words",
+        "bytes",
+    ],
+)
 def test_the_largest_file_is_read_in_linear_time(body: bytes) -> None:
     started = time.process_time()
     rules = rules_of(body[:MAX_ROBOTS_BYTES])

@@ -266,8 +266,12 @@ async def test_pages_that_fail_are_noted_and_the_scan_goes_on(world: World) -> N
     report = (await world.scan("holes-fixture.com")).report
 
     assert {page.url.rsplit("/", 1)[1]: page.status for page in report.pages} == {
-        "": 200, "contact": None, "about": 500, "impressum": 200, "services": 200,
-    }  # fmt: skip
+        "": 200,
+        "contact": None,
+        "about": 500,
+        "impressum": 200,
+        "services": 200,
+    }
 
 
 async def test_a_page_that_leaves_the_site_is_not_followed(world: World) -> None:

@@ -125,8 +125,12 @@ def fixtures() -> list[Fixture]:
         Fixture(("redirect-fixture.com",), moved("https://www.redirect-target-fixture.com/start"), https=True),
         Fixture(
             ("redirect-target-fixture.com", "www.redirect-target-fixture.com"),
-            of_pages({"/start": pages.page("We moved", '<a href="/contact">Contact</a>'),
-                      "/contact": pages.page("Contact", "new@redirect-target-fixture.com")}),
+            of_pages(
+                {
+                    "/start": pages.page("We moved", '<a href="/contact">Contact</a>'),
+                    "/contact": pages.page("Contact", "new@redirect-target-fixture.com"),
+                }
+            ),
             https=True,
         ),
         Fixture(("slow-*-fixture.com",), slow),
@@ -143,7 +147,7 @@ def fixtures() -> list[Fixture]:
         Fixture(("bad-cert-fixture.com",), plain, https=True, certificate="untrusted"),
         Fixture(("expired-cert-fixture.com",), plain, https=True, http=False, certificate="expired"),
         Fixture(("cookie-fixture.com", "cookie-two-fixture.com"), cookie),
-    ]  # fmt: skip
+    ]
 
 
 async def start_catalogue() -> SiteServer:

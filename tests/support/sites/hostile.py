@@ -136,9 +136,16 @@ def _many_links() -> str:
     links = "".join(f'<a href="/contact/{n}?q={n}">Contact {n}</a>' for n in range(20_000))
     bad = "".join(
         f'<a href="{target}">Contact</a>'
-        for target in ("javascript:alert(1)", "file:///etc/passwd", "http://127.0.0.1/contact", "http://[::1]/contact",
-                       "http://169.254.169.254/contact", "//2130706433/contact", "http://x@many-links-hostile.com:22/")
-    )  # fmt: skip
+        for target in (
+            "javascript:alert(1)",
+            "file:///etc/passwd",
+            "http://127.0.0.1/contact",
+            "http://[::1]/contact",
+            "http://169.254.169.254/contact",
+            "//2130706433/contact",
+            "http://x@many-links-hostile.com:22/",
+        )
+    )
     return HEAD + bad + links
 
 
