@@ -42,11 +42,21 @@ class Pruned(BaseModel):
     workers: int = Field(default=0, description="Workers that ended more than a day ago and hold nothing.")
 
 
+# What of a domain d has been over for long, with nothing that is still owed to anybody.
+PRUNABLE: LiteralString = """
+    d.status IN ('completed', 'error', 'cancelled')
+    AND d.completed_at < now() - %(age)s
+    AND d.rescan_every IS NULL
+    AND NOT EXISTS (
+        SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
+    )
+"""
+
 # A window of the primary key after another, so that the whole takes one pass whatever is kept. SKIP LOCKED leaves a
 # row that is being submitted again; what is locked here cannot be, until it is gone.
-CHOOSE_DOMAINS = """
+CHOOSE_DOMAINS: LiteralString = f"""
     WITH seen AS MATERIALIZED (
-        SELECT id, status, completed_at, rescan_every
+        SELECT id
         FROM domains
         WHERE id > %(after)s
         ORDER BY id
@@ -54,22 +64,13 @@ CHOOSE_DOMAINS = """
     ), chosen AS MATERIALIZED (
         SELECT d.id
         FROM domains AS d
-        WHERE d.id IN (
-                SELECT id
-                FROM seen
-                WHERE status IN ('completed', 'error', 'cancelled') AND completed_at < now() - %(age)s
-                  AND rescan_every IS NULL
-            )
-          AND d.status IN ('completed', 'error', 'cancelled')
-          AND NOT EXISTS (
-              SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
-          )
-        FOR UPDATE SKIP LOCKED
+        WHERE d.id IN (SELECT id FROM seen) AND {PRUNABLE}
+        FOR UPDATE OF d SKIP LOCKED
     )
     SELECT
         coalesce((SELECT array_agg(id) FROM chosen), ARRAY[]::uuid[]),
         (SELECT id FROM seen ORDER BY id DESC LIMIT 1)
-"""
+"""  # noqa: S608 - of constants
 
 # A statement of its own, after the lock: nothing can be added to the rows any more, and all that was added is seen.
 SELECT_DOCUMENTS = """
@@ -88,14 +89,7 @@ SELECT_DOCUMENTS = """
 
 DELETE_DOMAINS = "DELETE FROM domains WHERE id = ANY(%(ids)s)"
 
-COUNT_DOMAINS = """
-    SELECT count(*)
-    FROM domains AS d
-    WHERE status IN ('completed', 'error', 'cancelled') AND completed_at < now() - %(age)s AND rescan_every IS NULL
-      AND NOT EXISTS (
-          SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
-      )
-"""
+COUNT_DOMAINS: LiteralString = f"SELECT count(*) FROM domains AS d WHERE {PRUNABLE}"  # noqa: S608 - of constants
 
 DELETE_CHANGES = """
     DELETE FROM domain_changes
@@ -130,7 +124,7 @@ DELETE_BATCHES = """
     )
 """
 # Also those whose domains the same round would remove.
-COUNT_BATCHES = """
+COUNT_BATCHES: LiteralString = f"""
     SELECT count(*)
     FROM batches AS b
     WHERE b.created_at < now() - %(age)s
@@ -141,16 +135,9 @@ COUNT_BATCHES = """
           SELECT
           FROM batch_items AS i
           JOIN domains AS d ON d.id = i.domain_id
-          WHERE i.batch_id = b.id
-            AND NOT (
-                d.status IN ('completed', 'error', 'cancelled') AND d.completed_at < now() - %(age)s
-                AND d.rescan_every IS NULL
-                AND NOT EXISTS (
-                    SELECT FROM webhook_deliveries AS w WHERE w.domain_id = d.id AND w.state IN ('waiting', 'due')
-                )
-            )
+          WHERE i.batch_id = b.id AND NOT ({PRUNABLE})
       )
-"""
+"""  # noqa: S608 - of constants
 
 DELETE_KEYS = """
     DELETE FROM idempotency_keys

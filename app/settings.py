@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 from uuid import UUID
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 DEFAULT_TENANT_ID = UUID("550e8400-e29b-41d4-a716-446655440000")
@@ -156,3 +156,11 @@ class Settings(BaseSettings):
         if self.db_min_pool_size > self.db_max_pool_size:
             raise ValueError("DB_MIN_POOL_SIZE must not be above DB_MAX_POOL_SIZE")
         return self
+
+
+def problems_of(error: ValidationError) -> str:
+    """What is wrong with the variables, in one line, without the values: some of them are secrets."""
+    return "; ".join(
+        ": ".join([*(str(part).upper() for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")])
+        for problem in error.errors(include_input=False, include_url=False)
+    )

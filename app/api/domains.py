@@ -36,15 +36,8 @@ class Filter:
         }
 
 
-# Each order is a keyset: the last row's key and seq are where the next page begins, whatever was added since.
-# seq makes every key unique; rows without an end are kept out of the orders by end.
-LIST = """
-    SELECT
-        d.seq, d.id, d.domain, d.status, d.priority, d.max_pages, d.batch_id, d.progress, d.step, d.attempt,
-        d.max_attempts, d.last_error, d.error_code, d.rescan_every, d.title, d.description, d.language, d.is_wordpress,
-        d.wordpress_version, d.email_addresses, d.phone_numbers, d.favicon_url, d.logo_url, d.created_at, d.updated_at,
-        d.started_at, d.completed_at, d.domain_metadata ->> 'blocked' AS blocked
-    FROM domains AS d
+# What a Filter lets through; its params() are the parameters.
+CHOSEN = """
     WHERE (%(status)s::domain_status IS NULL OR d.status = %(status)s)
       AND (%(pattern)s::text IS NULL OR d.domain ILIKE %(pattern)s OR d.title ILIKE %(pattern)s)
       AND (
@@ -52,6 +45,20 @@ LIST = """
           OR EXISTS (SELECT FROM batch_items AS i WHERE i.batch_id = %(batch_id)s AND i.domain_id = d.id)
       )
 """
+
+# Each order is a keyset: the last row's key and seq are where the next page begins, whatever was added since.
+# seq makes every key unique; rows without an end are kept out of the orders by end.
+LIST = (
+    """
+    SELECT
+        d.seq, d.id, d.domain, d.status, d.priority, d.max_pages, d.batch_id, d.progress, d.step, d.attempt,
+        d.max_attempts, d.last_error, d.error_code, d.rescan_every, d.title, d.description, d.language, d.is_wordpress,
+        d.wordpress_version, d.email_addresses, d.phone_numbers, d.favicon_url, d.logo_url, d.created_at, d.updated_at,
+        d.started_at, d.completed_at, d.domain_metadata ->> 'blocked' AS blocked
+    FROM domains AS d
+"""
+    + CHOSEN
+)
 LIST_NEWEST = (
     LIST
     + """

@@ -50,16 +50,14 @@ def load_settings(**overrides: Any) -> Settings:
     """
     from pydantic import ValidationError
 
-    from app.settings import Settings
+    from app.settings import Settings, problems_of
 
     try:
         settings = Settings()
     except ValidationError as error:
-        problems = "; ".join(
-            ": ".join([*(str(part).upper() for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")])
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        raise CommandFailed(f"a setting has a value that it cannot have: {problems}", exit_code=WRONG_USAGE) from None
+        raise CommandFailed(
+            f"a setting has a value that it cannot have: {problems_of(error)}", exit_code=WRONG_USAGE
+        ) from None
     given = {key: value for key, value in overrides.items() if value is not None}
     return settings.model_copy(update=given) if given else settings
 

@@ -12,7 +12,7 @@ from app.doctor.models import Check, broken, sound, warning
 from app.doctor.patient import Patient
 from app.dsn import InvalidDsn, parse_dsn
 from app.fetching import user_agent
-from app.settings import Settings
+from app.settings import Settings, problems_of
 
 #: Variables that begin so are meant for this program.
 OWN_PREFIXES = ("SCRAPERSKY_", "SCRAPER_API_", "DOMAIN_PROCESSING_", "FETCH_", "API_MAX_", "API_REQUESTS_")
@@ -43,11 +43,7 @@ def _why_refused() -> Check:
     try:
         Settings()
     except ValidationError as error:
-        problems = "; ".join(
-            ": ".join([*(str(part).upper() for part in problem["loc"]), problem["msg"].removeprefix("Value error, ")])
-            for problem in error.errors(include_input=False, include_url=False)
-        )
-        return broken(problems, "correct the variable, in the environment or in .env")
+        return broken(problems_of(error), "correct the variable, in the environment or in .env")
     return broken("the settings could not be read", "look at the environment and .env")
 
 

@@ -7,6 +7,7 @@ import itertools
 import re
 from collections import Counter
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 import phonenumbers
@@ -131,7 +132,7 @@ def likely_regions(
         weights[phonenumbers.region_code_for_country_code(code)] += 25 + min(count, 5)
     # A country ending weighs more than any address: where there is one the text need not be searched.
     is_open = region_of_host(document.host) is None
-    for found in _regions_of_text(document) if is_open else ():
+    for found in _regions_of_text(document.text) if is_open else ():
         weights.update(found)
     if is_open and not weights.keys() & {"US", "CA"} and any(mark.search(document.text) for mark in _NORTH_AMERICAN):
         weights["US"] += 8
@@ -139,16 +140,14 @@ def likely_regions(
     return regions[:MAX_REGIONS]
 
 
-def _regions_of_text(document: Document) -> list[dict[str, int]]:
-    """What the text says of countries, with its weight; read once for all that ask."""
-    known: list[dict[str, int]] | None = document.__dict__.get("_regions_of_text")
-    if known is None:
-        known = document.__dict__["_regions_of_text"] = [
-            dict.fromkeys(_regions_of_addresses(document.text), 20),
-            dict.fromkeys(_regions_of_registers(document.text), 15),
-            {region: 9 for sign, region in _CURRENCIES if document.text.count(sign) >= _PRICES},
-        ]
-    return known
+@lru_cache(maxsize=1)
+def _regions_of_text(text: str) -> list[dict[str, int]]:
+    """What the text says of countries, with its weight; read once for all that ask of one page."""
+    return [
+        dict.fromkeys(_regions_of_addresses(text), 20),
+        dict.fromkeys(_regions_of_registers(text), 15),
+        {region: 9 for sign, region in _CURRENCIES if text.count(sign) >= _PRICES},
+    ]
 
 
 def _declared(document: Document, languages: list[str], nodes: list[Node]) -> Iterable[tuple[str, int]]:

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from domain_queue.claims import NIL
 from domain_queue.links import Link
 
 # holder   the distinct workers that hold rows, by one index probe for each
@@ -202,9 +203,6 @@ HEAL_RESCANS = """
     WHERE d.id = ahead.id
     RETURNING d.id
 """
-
-
-NIL = UUID(int=0)
 
 
 class Lost(NamedTuple):
