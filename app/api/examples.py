@@ -179,7 +179,7 @@ ANSWERS: dict[str, Document] = {
                 "version": "1.0.0",
                 "concurrency": 100,
                 "in_flight": 1,
-                "wake_mode": "notify",
+                "wake_mode": "listen",
                 "draining": False,
                 "started_at": "2026-01-05T07:00:00Z",
                 "renewed_at": ENDED,

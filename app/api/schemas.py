@@ -273,12 +273,42 @@ class ImportAccepted(BatchAccepted):
     column: str | None = Field(description="The column that was read; null where the file has no header.")
 
 
+class WorkerSeen(BaseModel):
+    """A worker whose lease runs."""
+
+    name: str
+    version: str
+    concurrency: int = Field(description="How many scans it runs at once at most.")
+    in_flight: int = Field(description="How many it holds now.")
+    wake_mode: Literal["starting", "listen", "poll"] = Field(description="How it learns of new work.")
+    draining: bool = Field(description="It finishes what it holds and claims no more.")
+    started_at: datetime
+    renewed_at: datetime
+    lease_expires_at: datetime = Field(description="If it is silent until then, others take over what it holds.")
+
+
+class ErrorCount(BaseModel):
+    """How often scans ended with one code."""
+
+    code: str
+    count: int
+    example: str | None = Field(description="One of the messages.")
+
+
+class MinuteCount(BaseModel):
+    """What ended within one minute."""
+
+    minute: datetime
+    completed: int
+    failed: int
+
+
 class Overview(BaseModel):
     """The queue of this tenant, and the workers."""
 
     queue: dict[str, int] = Field(description="Domains by status.")
     oldest_pending_seconds: float | None
     workers_alive: int
-    workers: list[dict[str, Any]]
-    errors: list[dict[str, Any]] = Field(description="By code, of the last hour.")
-    finished: list[dict[str, Any]] = Field(description="By minute, of the last hour: completed and failed.")
+    workers: list[WorkerSeen]
+    errors: list[ErrorCount] = Field(description="By code, of the last hour.")
+    finished: list[MinuteCount] = Field(description="By minute, of the last hour: completed and failed.")
