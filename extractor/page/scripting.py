@@ -99,7 +99,8 @@ def _written(code: str) -> Iterator[str]:
 
 def _resolved(letters: str, cipher: str) -> str:
     ordered = "".join(sorted(letters))
-    return "".join(ordered[letters.find(letter)] for letter in cipher)
+    places = (letters.find(letter) for letter in cipher)
+    return "".join(ordered[place] for place in places if place >= 0)  # as charAt(-1) is: nothing
 
 
 def _chains(code: str) -> Iterator[str]:

@@ -104,6 +104,7 @@ def typo3(address: str, offset: int) -> str:
         '<script>window.__STATE__ = "{\\"contactEmail\\":\\"info@acme.de\\"}"</script>',
         "<script>var pins = ['Phone: 1<br/><a href=\"mailto:info@acme.de\">Mail</a>']</script>",
         f'<script>eval("var a=\\"{ALPHABET}\\";var b=a.split(\\"\\").sort().join(\\"\\");var c=\\"{hidden("info@acme.de")}\\";document.getElementById(1).innerHTML=d")</script>',
+        f'<script>eval("var a=\\"{ALPHABET}\\";var b=a.split(\\"\\").sort().join(\\"\\");var c=\\"{hidden("info@acme.de")}~\\";document.getElementById(1).innerHTML=d")</script>',
         '<meta http-equiv="Reply-To" content="info@acme.de"><p>x</p>',
         '<meta name="email" content="info@acme.de">',
         '<meta name="owner" content="info@acme.de">',
