@@ -13,6 +13,7 @@ from psycopg import InterfaceError, OperationalError
 from psycopg.errors import (
     DataError,
     DeadlockDetected,
+    ForeignKeyViolation,
     InsufficientPrivilege,
     QueryCanceled,
     ReadOnlySqlTransaction,
@@ -184,6 +185,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(DataError, _data_error)
     app.add_exception_handler(UndefinedTable, _schema_error)
     app.add_exception_handler(InsufficientPrivilege, _schema_error)
+    app.add_exception_handler(ForeignKeyViolation, _reference_error)
     app.add_exception_handler(Exception, _bug)
 
 
@@ -235,6 +237,16 @@ async def _schema_error(request: Request, error: Exception) -> Response:
     log.error("schema_not_ready", path=request.url.path, error_type=type(error).__name__)
     message = "The database is not migrated to this version; run: scrapersky migrate"
     return respond(request, 503, ErrorBody(code="not_migrated", message=message), {"Retry-After": "30"})
+
+
+async def _reference_error(request: Request, error: Exception) -> Response:
+    """Only the tenant comes from outside the transaction, and a token's is always there: it is the settings' own."""
+    assert isinstance(error, ForeignKeyViolation)  # noqa: S101 - registered for this type alone
+    if "tenant" not in (error.diag.constraint_name or ""):
+        return await _bug(request, error)
+    log.error("default_tenant_unknown", path=request.url.path)
+    message = "DEFAULT_TENANT_ID names no tenant; whoever runs this server has to correct it. Nothing was changed."
+    return respond(request, 503, ErrorBody(code="unknown_tenant", message=message))
 
 
 async def _bug(request: Request, error: Exception) -> Response:

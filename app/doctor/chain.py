@@ -6,7 +6,7 @@ from app.doctor.configuration import check_dsn, check_ladder, check_settings, ch
 from app.doctor.examination import Step
 from app.doctor.outward import check_dns, check_extractor, check_outward
 from app.doctor.queue import check_callbacks, check_oldest_pending, check_round_trip, check_stuck_rows, check_workers
-from app.doctor.schema import check_migrations, check_roles, check_row_level_security, check_schema
+from app.doctor.schema import check_migrations, check_roles, check_row_level_security, check_schema, check_tenant
 from app.doctor.server import (
     check_clock,
     check_connect,
@@ -32,6 +32,7 @@ CHAIN = (
     Step(name="schema", look=check_schema, needs=(*CONNECTED, "migrations")),
     Step(name="roles", look=check_roles, needs=CONNECTED),
     Step(name="row_level_security", look=check_row_level_security, needs=(*CONNECTED, "locks", "migrations", "roles")),
+    Step(name="tenant", look=check_tenant, needs=MIGRATED),
     Step(name="prepared_statements", look=check_prepared_statements, needs=CONNECTED),
     Step(name="listen", look=check_listen, needs=CONNECTED),
     Step(name="notify_trigger", look=check_notify_trigger, needs=MIGRATED),

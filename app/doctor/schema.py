@@ -180,6 +180,21 @@ async def check_roles(patient: Patient) -> Check:
     return sound(f"{user} may become scrapersky_tenant, which cannot bypass row-level security")
 
 
+SELECT_TENANT = "SELECT name FROM tenants WHERE id = %(id)s"
+
+
+async def check_tenant(patient: Patient) -> Check:
+    """The tenant of the command line, and in development of every request, is there."""
+    tenant_id = patient.known_settings.default_tenant_id
+    found = await patient.rows(SELECT_TENANT, {"id": tenant_id})
+    if not found:
+        return broken(
+            f"DEFAULT_TENANT_ID names no tenant: {tenant_id}",
+            "correct DEFAULT_TENANT_ID, or make a tenant with: scrapersky tenant create NAME",
+        )
+    return sound(f"the default tenant is {found[0][0]}")
+
+
 TENANT_TABLES = ("domains", "batches", "batch_items", "domain_changes", "tenants", "api_tokens")
 
 SELECT_UNPROTECTED = """

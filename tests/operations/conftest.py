@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 
 import httpx
 import pytest
 
+from app.database import Database
 from tests.support.api import Web, answers, web_address
+from tests.support.doctor import settings_for
 from tests.support.pgbouncer import Pooler, running_pooler
 from tests.support.postgres import Server
 from tests.support.processes import running, wait_for
@@ -54,3 +56,10 @@ def web(environment: dict[str, str]) -> Iterator[Web]:
     with running("web", environment=environment) as process, httpx.Client(base_url=web_address(process)) as client:
         wait_for(lambda: answers(client), what="the web process")
         yield Web(process, client)
+
+
+@pytest.fixture
+async def pool(database: str) -> AsyncIterator[Database]:
+    """This test's database as the program uses it."""
+    async with Database(settings_for(database, db_min_pool_size=1), name="test") as pool:
+        yield pool

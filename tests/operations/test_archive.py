@@ -7,31 +7,22 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
 import psycopg
 import pytest
-from pydantic import SecretStr
 
 from app.archive import ArchiveUnusable, open_archive
 from app.database import Database
 from app.prune import Pruned, prune
-from app.settings import DEFAULT_TENANT_ID, Settings
+from app.settings import DEFAULT_TENANT_ID
 from tests.support.processes import clean_environment, wait_for
 
 Connection = psycopg.AsyncConnection[Any]
 
 AGE = timedelta(days=30)
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Database]:
-    settings = Settings(_env_file=None, database_url=SecretStr(database), db_min_pool_size=1)
-    async with Database(settings, name="test") as pool:
-        yield pool
 
 
 async def store(conn: Connection, count: int, *, metadata: dict[str, object] | None = None) -> None:

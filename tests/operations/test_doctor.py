@@ -11,7 +11,7 @@ import subprocess
 import sys
 from pathlib import Path
 from typing import Any
-from uuid import uuid4
+from uuid import UUID, uuid4
 
 import psycopg
 import pytest
@@ -183,6 +183,11 @@ async def test_row_level_security_that_was_switched_off_is_named(database: str, 
     await conn.execute("ALTER TABLE domains DISABLE ROW LEVEL SECURITY")
     checks = await run_doctor(settings_for(database), only=["row_level_security"])
     assert_broken(checks, "row_level_security", "domains", "ENABLE ROW LEVEL SECURITY")
+
+
+async def test_a_default_tenant_that_is_not_there_is_named(database: str) -> None:
+    settings = settings_for(database, default_tenant_id=UUID(int=7))
+    assert_broken(await run_doctor(settings, only=["tenant"]), "tenant", "DEFAULT_TENANT_ID", "tenant create")
 
 
 async def test_a_policy_that_shows_every_row_is_found_by_trying(database: str, conn: Connection) -> None:

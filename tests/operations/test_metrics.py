@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import socket
 import urllib.request
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import psycopg
-import pytest
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from pydantic import SecretStr
@@ -36,12 +34,6 @@ def read(text: bytes) -> dict[str, float]:
 
 def settings_for(conninfo: str) -> Settings:
     return Settings(_env_file=None, database_url=SecretStr(conninfo), db_min_pool_size=1)
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Database]:
-    async with Database(settings_for(database), name="test") as pool:
-        yield pool
 
 
 def free_port() -> int:

@@ -6,28 +6,18 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
 
 import psycopg
-import pytest
-from pydantic import SecretStr
 
 from app.database import Database
 from app.prune import Pruned, count_prunable, prune
-from app.settings import DEFAULT_TENANT_ID, Settings
+from app.settings import DEFAULT_TENANT_ID
 
 Connection = psycopg.AsyncConnection[Any]
 
 AGE = timedelta(days=30)
-
-
-@pytest.fixture
-async def pool(database: str) -> AsyncIterator[Database]:
-    settings = Settings(_env_file=None, database_url=SecretStr(database), db_min_pool_size=1)
-    async with Database(settings, name="test") as pool:
-        yield pool
 
 
 async def store(conn: Connection, domain: str, status: str, *, days: int, rescan: str | None = None) -> None:

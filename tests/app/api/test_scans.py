@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import uuid
 from typing import Any
+from uuid import UUID
 
 import httpx
 import pytest
@@ -325,3 +326,12 @@ async def test_a_refused_submit_does_not_use_up_its_key(web: WebServer) -> None:
     accepted = await web.client.post(f"{SCANS}/scan", json={"base_url": "example.com"}, headers=headers)
 
     assert (refused.status_code, accepted.status_code) == (422, 202)
+
+
+async def test_a_default_tenant_that_is_not_there_is_the_settings_fault_and_said(database: str) -> None:
+    async with serving(web_settings(database, default_tenant_id=UUID(int=7))) as server:
+        answer = await server.client.post(f"{SCANS}/scan", json={"base_url": "example.com"})
+
+    assert answer.status_code == 503
+    assert answer.json()["error"]["code"] == "unknown_tenant"
+    assert "DEFAULT_TENANT_ID" in answer.json()["error"]["message"]

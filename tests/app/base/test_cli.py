@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
 import csv
 import io
 import json
 import os
 import re
-import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -22,6 +20,7 @@ from typer.testing import CliRunner
 from app.settings import DEFAULT_TENANT_ID
 from tests.support.postgres import Server, create_database, drop_database
 from tests.support.processes import clean_environment
+from tests.support.terminal import drawn_until
 
 # What is costly is made once for the module: its tests run in one process.
 pytestmark = pytest.mark.xdist_group("cli")
@@ -443,21 +442,9 @@ def test_top_shows_depth_and_what_waits(command: Command, database: str) -> None
 
 def test_top_draws_on_a_terminal_until_ctrl_c(database: str) -> None:
     fill(database, "one.com", status="pending")
-    terminal, its_end = os.openpty()
-    environment = clean_environment({"DATABASE_URL": database, "TERM": "xterm", "NO_COLOR": "1"})
-    command = [sys.executable, "-m", "app.cli", "top", "--interval", "0.2"]
-    with subprocess.Popen(command, env=environment, stdin=its_end, stdout=its_end, stderr=its_end) as process:
-        os.close(its_end)
-        drawn = b""
-        while b"longest due" not in drawn:
-            drawn += os.read(terminal, 4096)
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(OSError):  # a terminal whose other end has gone
-            while os.read(terminal, 4096):
-                pass
-        os.close(terminal)
+    drawn, code = drawn_until(b"longest due", "top", "--interval", "0.2", environment={"DATABASE_URL": database})
 
-    assert process.returncode == 0
+    assert code == 0
     assert b"one.com" in drawn
     assert not re.search(rb"\x1b\[(?:[0-9;]*;)?[39]\d", drawn), "NO_COLOR"
 

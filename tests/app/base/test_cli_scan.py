@@ -2,23 +2,16 @@
 
 from __future__ import annotations
 
-import contextlib
-import fcntl
 import json
-import os
-import signal
-import struct
-import subprocess
-import sys
-import termios
 from collections.abc import Iterator
 from uuid import uuid4
 
 import psycopg
 import pytest
 
-from tests.support.processes import clean_environment, running, scrapersky
+from tests.support.processes import running, scrapersky
 from tests.support.sites.server import Running, running_sites
+from tests.support.terminal import drawn_until
 
 # What is costly is made once for the module: its tests run in one process.
 pytestmark = pytest.mark.xdist_group("cli scan")
@@ -50,20 +43,9 @@ def test_without_a_worker_it_brings_one_and_prints_each_value_with_its_page(envi
 
 
 def test_a_terminal_shows_why_a_scan_waits_for_its_next_attempt(environment: dict[str, str]) -> None:
-    terminal, its_end = os.openpty()
-    fcntl.ioctl(its_end, termios.TIOCSWINSZ, struct.pack("HHHH", 30, 200, 0, 0))
-    given = clean_environment({**environment, "TERM": "xterm", "NO_COLOR": "1"})
-    command = [sys.executable, "-m", "app.cli", "scan", "down-fixture.com"]
-    with subprocess.Popen(command, env=given, stdin=its_end, stdout=its_end, stderr=its_end) as process:
-        os.close(its_end)
-        drawn = b""
-        while b"waiting for another try after 1 of 5: connect_failed" not in drawn:
-            drawn += os.read(terminal, 4096)
-        process.send_signal(signal.SIGINT)
-        with contextlib.suppress(OSError):  # a terminal whose other end has gone
-            while os.read(terminal, 4096):
-                pass
-        os.close(terminal)
+    drawn_until(
+        b"waiting for another try after 1 of 5: connect_failed", "scan", "down-fixture.com", environment=environment
+    )
 
 
 def test_json_is_one_document_for_one_domain_and_nothing_else_stands_on_stdout(environment: dict[str, str]) -> None:
