@@ -30,7 +30,11 @@ assert _spec is not None
 assert _spec.origin is not None
 WHEEL_ROOT = Path(_spec.origin).parent
 #: Tests measure behaviour, not the disk: a crash of the test machine may lose the test's data.
-FAST_SETTINGS = ["-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200"]
+# A short nap, because dropping a database waits for every process of the server, and in a container for the whole nap
+# of autovacuum's launcher now and then: a minute, three times in a run.
+FAST_SETTINGS = [
+    *("-c", "fsync=off", "-c", "full_page_writes=off", "-c", "max_connections=200", "-c", "autovacuum_naptime=2s"),
+]
 
 
 #: The migrated database that every test's own is copied from.
