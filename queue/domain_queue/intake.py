@@ -68,9 +68,10 @@ class Intake:
         self._served_last = NIL
         self._silent: list[UUID] = []
         self._was_full_range = False
-        self._uncertain = True
+        self._uncertain = False  # a worker that begins holds nothing, known or unknown
         self._clock_was_set_back = True
-        self._sweep_at = self._tidy_at = self._reconcile_at = 0.0
+        self._sweep_at = self._tidy_at = 0.0
+        self._reconcile_at = time.monotonic() + config.lease_seconds
         self._backlog_limit = max(2 * config.flush_rows, config.concurrency)
 
     def wake(self) -> None:
