@@ -83,7 +83,7 @@ def _docker_server() -> Iterator[Server]:
     from testcontainers.community.postgres import PostgresContainer
 
     container = PostgresContainer("postgres:18", driver=None)
-    # As the embedded server does; passwords are tried by the tests of deploy/compose.yaml.
+    # As the embedded server does; passwords are tried by the tests of compose.yaml.
     container.with_env("POSTGRES_HOST_AUTH_METHOD", "trust")
     container.with_command("postgres " + " ".join(FAST_SETTINGS))
     container.with_kwargs(labels={"scrapersky-test-run": os.environ.get("SCRAPERSKY_TEST_RUN", "")})
