@@ -14,6 +14,7 @@ from extractor.page.organization import postal_address
 from extractor.page.regions import region_of_host
 from extractor.page.structured import Node, types_of
 from extractor.page.text import clean_line
+from extractor.words import TAG_WORDS
 
 MAX_ADDRESSES = 20
 MAX_LINES = 4_000
@@ -73,7 +74,8 @@ _CONTACT_TAIL = re.compile(
 )
 
 
-_ADDRESS_ELEMENTS: Final = ((b"", "address"), (b"itemprop", "[itemprop=address]:not([itemscope])"))
+_ADDRESS_ELEMENTS: Final = (("", "address"), ("itemprop", "[itemprop=address]:not([itemscope])"))
+TAG_WORDS.add("itemprop")
 
 
 def read_addresses(document: Document, nodes: list[Node]) -> list[Found]:

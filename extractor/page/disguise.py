@@ -4,10 +4,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 from typing import Final
 
 from extractor.page import mailboxes
+from extractor.words import TEXT_WORDS
 
 _AT_WORDS: Final = (
     "at|ät|aet|arobase|arobaz|arrobase|arroba|chiocciola|klammeraffe|apenstaartje|apestaartje|apestaart|snabel-?a|kukac|zavin[aá][cč]"
@@ -16,13 +17,12 @@ _AT_WORDS: Final = (
 _DOT_WORDS: Final = "dot|punkt|pkt|point|punto|ponto|punt|prik|piste|kropka|te[cč]ka|pont|d0t|точка|dott?|\\."
 _OPEN, _CLOSE = r"[\[({<|*_\-–~«]", r"[\])}>|*_\-–~»]"
 
-#: What a spelled address cannot do without, in lower case, by a word of it: cheap searches that spare most pages the rest.
+#: What a spelled address cannot do without, in lower case: one search for all spares most pages the rest.
 _SPELLED_MARKS: Final = (
-    ("dot", (" dot ", "(dot)", "[dot]")),
-    ("punkt", (" punkt ", "(punkt)", "[punkt]")),
-    *((word, (f" {word} ",)) for word in ("point", "punto", "ponto")),
-    *((mark, (mark,)) for mark in ("[.]", "(.)")),
+    *(" dot ", "(dot)", "[dot]", " punkt ", "(punkt)", "[punkt]"),
+    *(" point ", " punto ", " ponto ", "[.]", "(.)"),
 )
+TEXT_WORDS.add(*_SPELLED_MARKS)
 
 _LOCAL = (
     r"(?<![\w.+-])([a-z0-9][\w+-]{0,40}(?:(?:\.|\s?[\[({]\s?(?:dot|punkt|point|punto)\s?[\])}]\s?)[\w+-]{1,40}){0,4})"
@@ -82,14 +82,17 @@ _NO_LOCAL: Final = frozenset(
 )
 
 
-def disguised_addresses(text: str, site: str, lowered: str | None = None) -> Iterator[tuple[str, str]]:
-    """Every (local part, domain) that is spelled out; loose spellings only where they are the site's own or a role's."""
+def disguised_addresses(text: str, site: str, words: Container[str] | None = None) -> Iterator[tuple[str, str]]:
+    """Every (local part, domain) that is spelled out; loose spellings only where they are the site's own or a role's.
+
+    ``words``: those of TEXT_WORDS in the text, where they are known.
+    """
     if any(opening in text and sign.search(text) for opening, sign in _BY_OPENING):
         for local, domain in _around(text, _BRACKETED_AT, _HOST_AFTER):
             yield local, _DOTS.sub(".", domain)
-    lowered = text.lower() if lowered is None else lowered
-    if any(word in lowered and any(mark in lowered for mark in marks) for word, marks in _SPELLED_MARKS):
-        text = _AT_A_POINT.sub("\n", text) if " point " in lowered else text
+    words = TEXT_WORDS.among(text.lower()) if words is None else words
+    if any(mark in words for mark in _SPELLED_MARKS):
+        text = _AT_A_POINT.sub("\n", text) if " point " in words else text
         for local, domain in _around(text, _SPELLED_AT, _SPELLED_HOST_AFTER):
             if local.lower() not in _NO_LOCAL and ("." not in domain or mailboxes.role_rank(local.lower()) < 2):
                 yield local, _DOTS.sub(".", _SPELLED_DOTS.sub(".", domain))

@@ -14,6 +14,7 @@ from selectolax.lexbor import LexborHTMLParser, LexborNode
 from extractor.address import registrable_domain
 from extractor.page.markup import Markup
 from extractor.page.text import clean_line, clean_url, lower_text
+from extractor.words import TAG_WORDS, TEXT_WORDS
 
 MAX_META = 500
 MAX_ANCHORS = 3_000
@@ -43,8 +44,8 @@ def host_of(url: str) -> str:
         return ""
 
 
-#: Selectors, each with what the start tags must have for it to match: trying one on every element costs more.
-Selectors = tuple[tuple[bytes, str], ...]
+#: Selectors, each with the word of TAG_WORDS that the start tags must have for it to match, or none.
+Selectors = tuple[tuple[str, str], ...]
 
 
 @dataclass(slots=True)
@@ -70,7 +71,7 @@ class Document:
 
     def __post_init__(self) -> None:
         self.base_url = self.url
-        base = self.tree.css_first("base[href]") if b"<base" in self.lower_tags else None
+        base = self.tree.css_first("base[href]") if "<base" in self.tag_words else None
         if base is not None:
             self.base_url = absolute_url(self.url, base.attributes.get("href") or "") or self.url
 
@@ -85,13 +86,18 @@ class Document:
         return lower_text(self.text)
 
     @cached_property
-    def lower_tags(self) -> bytes:
-        """The start tags in lower case as far as they are ASCII: a search in bytes takes half the time."""
-        return self.markup.start_tags.encode("utf-8", "replace").lower()
+    def text_places(self) -> dict[str, list[int]]:
+        """Where the words of TEXT_WORDS stand in the text."""
+        return TEXT_WORDS.places_in(self.lower_text)
+
+    @cached_property
+    def tag_words(self) -> set[str]:
+        """The words of TAG_WORDS that the start tags have, in whatever case."""
+        return TAG_WORDS.among(self.markup.start_tags.encode("utf-8", "replace").lower())
 
     def elements(self, selectors: Selectors, limit: int) -> list[LexborNode]:
         """The elements that match any of the selectors, each once, in document order."""
-        likely = ", ".join([selector for word, selector in selectors if word in self.lower_tags])
+        likely = ", ".join([selector for word, selector in selectors if not word or word in self.tag_words])
         found = {node.mem_id: node for node in self.tree.css(likely)[: limit * 4]} if likely else {}
         return list(found.values())[:limit]
 

@@ -19,6 +19,7 @@ from extractor.page.document import Document, registrable
 from extractor.page.scripting import addresses_in_scripts, evaluated
 from extractor.page.structured import Node, texts_of
 from extractor.page.text import remove_invisible
+from extractor.words import TAG_WORDS
 
 MAX_EMAILS = 100
 MAX_AT_SIGNS = 2_000
@@ -27,6 +28,9 @@ _LOCAL_BEFORE = re.compile(r"[A-Za-z0-9.!#$%&'*+/=?^_`{|}~\\-]{1,80}\Z")
 _DOMAIN_AFTER = re.compile(r"(?:[^\W_](?:[\w-]{0,62}))(?:\.[^\W_][\w-]{0,62}){1,6}")
 _ANY = re.compile(r"[^\s@<>\"'(),;:\[\]]{1,80}@[^\s@<>\"'(),;:\[\]?&]{3,255}")
 _HEX = re.compile(r"[0-9a-fA-F]{12,600}")
+
+TAG_WORDS.add("data-cfemail", "/cdn-cgi/l/email-protection", "data-mailto-token", "onclick", "javascript:")
+TAG_WORDS.add("bidi-override", "<bdo")
 
 Address = tuple[str, str]
 
@@ -50,7 +54,7 @@ def _sources(document: Document, nodes: list[Node]) -> Iterator[tuple[int, str, 
     yield 3, "text", addresses_in(document.text)
     yield 4, "attribute", _attributes(document)
     yield 5, "text turned by style", _reversed(document)
-    yield 6, "disguised in the text", disguised_addresses(document.text, document.site, document.lower_text)
+    yield 6, "disguised in the text", disguised_addresses(document.text, document.site, document.text_places)
     yield 7, "put together by a script", addresses_in_scripts(document.inline_scripts)
     yield 8, "data of a script", _in_data(document)
     yield 8, "field of a form", _form_fields(document)
@@ -160,10 +164,10 @@ def _form_fields(document: Document) -> Iterator[Address]:
 
 
 def _cloudflare(document: Document) -> Iterator[Address]:
-    tags = document.markup.start_tags
-    for node in document.tree.css("[data-cfemail]")[:200] if "data-cfemail" in tags else ():
+    words = document.tag_words
+    for node in document.tree.css("[data-cfemail]")[:200] if "data-cfemail" in words else ():
         yield from _decoded_cloudflare(node.attributes.get("data-cfemail") or "")
-    for anchor in document.anchors if "/cdn-cgi/l/email-protection" in tags else ():
+    for anchor in document.anchors if "/cdn-cgi/l/email-protection" in words else ():
         _, marker, code = anchor.href.partition("/cdn-cgi/l/email-protection#")
         if marker:
             yield from _decoded_cloudflare(code)
@@ -216,8 +220,8 @@ _DATA_NAMES = re.compile(r"data-[a-z0-9-]{1,24}(?==)")
 
 
 def _attributes(document: Document) -> Iterator[Address]:
-    tags = document.markup.start_tags
-    written = set(_DATA_NAMES.findall(tags))
+    words = document.tag_words
+    written = set(_DATA_NAMES.findall(document.markup.start_tags))
     parts = [pair for pair in _PARTS if written.issuperset(pair)]
     names = written.intersection(_WHOLE).union(first for first, _ in parts)
     if names:
@@ -227,11 +231,10 @@ def _attributes(document: Document) -> Iterator[Address]:
             for name in _WHOLE:
                 if value := attributes.get(name):
                     yield from _from_code(value[:500], rot13=name == "data-enc-email")
-    for node in document.tree.css("[data-mailto-token]")[:100] if "data-mailto-token" in tags else ():
+    for node in document.tree.css("[data-mailto-token]")[:100] if "data-mailto-token" in words else ():
         token = node.attributes.get("data-mailto-token") or ""
         yield from mailto_addresses(rotated(token[:300]) or "")
-    has_code = b"onclick" in document.lower_tags or b"javascript:" in document.lower_tags
-    for anchor in document.anchors if has_code else ():
+    for anchor in document.anchors if "onclick" in words or "javascript:" in words else ():
         if anchor.href[:11].lower() == "javascript:" or "onclick" in anchor.attributes:
             for code in (anchor.href, anchor.attributes.get("onclick") or ""):
                 yield from evaluated(unquote(code[:2_000]))
@@ -280,9 +283,9 @@ _OVERRIDE_CLASS = re.compile(r"\.([\w-]{1,60})\s{0,9}\{[^{}]{0,300}bidi-override
 
 
 def _reversed(document: Document) -> Iterator[Address]:
-    tags = document.markup.start_tags
-    selectors = ['[style*="bidi-override"]'] if "bidi-override" in tags else []
-    selectors += ['bdo[dir="rtl"]'] if "<bdo" in tags else []
+    words = document.tag_words
+    selectors = ['[style*="bidi-override"]'] if "bidi-override" in words else []
+    selectors += ['bdo[dir="rtl"]'] if "<bdo" in words else []
     if "bidi-override" in document.markup.styles:
         selectors += [f".{name}" for name in _OVERRIDE_CLASS.findall(document.markup.styles)[:10]]
     for node in document.tree.css(", ".join(selectors))[:100] if selectors else ():

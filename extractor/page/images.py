@@ -13,6 +13,7 @@ from extractor.models import Found
 from extractor.page.document import Document, host_of
 from extractor.page.head import found_list
 from extractor.page.structured import Node, texts_of
+from extractor.words import TAG_WORDS
 
 _SIZE = re.compile(r"(\d{1,4})\s*[xX×]\s*\d{1,4}")
 #: Logos of others, in lower case: customers, partners, payment, awards, social networks, the consent manager.
@@ -26,14 +27,16 @@ _NO_PICTURE = re.compile(
 )
 _LAZY = ("data-src", "data-lazy-src", "data-original", "data-lazyload", "data-orig-file", "data-opt-src")
 _HEADERS: Final = (
-    (b"", "header, nav, #top"),
-    (b"header", '#header, [class*="header" i]'),
-    (b"masthead", "#masthead"),
-    (b"navbar", ".navbar"),
-    (b"site-branding", ".site-branding"),
-    (b"banner", '[role="banner"]'),
-    (b"topbar", ".topbar"),
+    ("", "header, nav, #top"),
+    ("header", '#header, [class*="header" i]'),
+    ("masthead", "#masthead"),
+    ("navbar", ".navbar"),
+    ("site-branding", ".site-branding"),
+    ("banner", '[role="banner"]'),
+    ("topbar", ".topbar"),
 )
+
+TAG_WORDS.add(*(word for word, _ in _HEADERS if word))
 
 
 def read_favicons(document: Document) -> list[Found]:
@@ -89,7 +92,7 @@ def read_logos(document: Document, nodes: list[Node]) -> list[Found]:
 def _logo_images(document: Document) -> Iterator[tuple[str | None, str, int]]:
     """The images that are a logo by place and name, by place, by name; never those that are others' logos."""
     in_header = _header_images(document)
-    is_named = any(name in document.lower_tags for name in _LOGO_BYTES)
+    is_named = not document.tag_words.isdisjoint(_LOGO_NAMES)
     for image, attributes in document.images[:150]:
         kinship = is_named and (_says_logo(attributes) or _is_inside_logo(image))
         is_in_header = image.mem_id in in_header
@@ -119,7 +122,7 @@ def _is_inside_logo(image: LexborNode) -> bool:
     return False
 
 
-_LOGO_BYTES = (b"logo", b"navbar-brand", b"site-branding")
+_LOGO_NAMES: Final = TAG_WORDS.add("logo", "navbar-brand", "site-branding")
 
 
 def _header_images(document: Document) -> frozenset[int]:

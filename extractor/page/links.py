@@ -11,6 +11,7 @@ from selectolax.lexbor import LexborNode
 from extractor.models import Link
 from extractor.page.document import Anchor, Document, Selectors
 from extractor.page.text import clean_line
+from extractor.words import TAG_WORDS
 
 MAX_LINKS = 500
 MAX_LINK_TEXT = 120
@@ -22,33 +23,34 @@ _REGIONS: Final[tuple[tuple[Place, Selectors], ...]] = (
     (
         "header",
         (
-            (b"", "header"),
-            (b"banner", '[role="banner"]'),
-            (b"header", "#header, .header, .site-header"),
-            (b"masthead", "#masthead"),
-            (b"topbar", ".topbar"),
-            (b"top-bar", ".top-bar"),
+            ("", "header"),
+            ("banner", '[role="banner"]'),
+            ("header", "#header, .header, .site-header"),
+            ("masthead", "#masthead"),
+            ("topbar", ".topbar"),
+            ("top-bar", ".top-bar"),
         ),
     ),
     (
         "nav",
         (
-            (b"", "nav, #nav"),
-            (b"navigation", '[role="navigation"], .navigation'),
-            (b"menu", "#menu, .menu, .main-menu"),
-            (b"navbar", ".navbar"),
+            ("", "nav, #nav"),
+            ("navigation", '[role="navigation"], .navigation'),
+            ("menu", "#menu, .menu, .main-menu"),
+            ("navbar", ".navbar"),
         ),
     ),
     (
         "footer",
         (
-            (b"", "footer"),
-            (b"contentinfo", '[role="contentinfo"]'),
-            (b"footer", "#footer, .footer, .site-footer"),
-            (b"colophon", "#colophon"),
+            ("", "footer"),
+            ("contentinfo", '[role="contentinfo"]'),
+            ("footer", "#footer, .footer, .site-footer"),
+            ("colophon", "#colophon"),
         ),
     ),
 )
+TAG_WORDS.add(*(word for _, selectors in _REGIONS for word, _ in selectors if word))
 _HEAD_RELATIONS = frozenset(("contact", "author", "help", "copyright", "privacy-policy", "terms-of-service", "home"))
 _REFRESH = re.compile(r"\s*\d{1,6}(?:\.\d{0,9})?\s*[;,]?\s*(?:url\s*=)?\s*[\"']?([^\"'\s]+)", re.IGNORECASE)
 
@@ -66,7 +68,7 @@ def read_links(document: Document) -> list[Link]:
     for relations, attributes in document.link_elements:
         if relations & _HEAD_RELATIONS:
             _add(found, document, attributes.get("href"), attributes.get("title") or "", "head")
-    for node in document.elements(((b"<frame", "frame[src]"),), 20):
+    for node in document.elements((("<frame", "frame[src]"),), 20):
         _add(found, document, node.attributes.get("src"), node.attributes.get("name") or "", "main")
     for content in document.meta.get("refresh", ()):
         if target := _REFRESH.match(content):

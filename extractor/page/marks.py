@@ -4,11 +4,13 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from extractor.models import Link
 from extractor.page.document import Document
 from extractor.page.wordpress import asset_urls
+from extractor.words import TAG_WORDS, TEXT_WORDS, Words
 
 _COPYRIGHT = re.compile(
     r"(?:©|&copy;|\(c\)(?=\s{0,3}\d|\s{0,3}[A-Z])|copyright|copyleft|alle rechte vorbehalten|all rights reserved|tous droits réservés|todos los derechos reservados|tutti i diritti riservati)"
@@ -28,14 +30,14 @@ _SURROUNDINGS = re.compile(
 )
 
 #: Consent managers by what they load or write. Categories and names are the business of the technologies' rules.
-_CONSENT_ASSETS: Final = (
+_CONSENT_ASSETS: Final = Words((
     "consent.cookiebot.com", "cdn.cookielaw.org", "cookie-cdn.cookiepro.com", "app.usercentrics.eu", "web.cmp.usercentrics.eu", "privacy-proxy.usercentrics",
     "cookieyes.com/", "cookie-law-info", "/complianz-gdpr", "/borlabs-cookie", "consent.trustarc.com", "cdn.iubenda.com", "sdk.privacy-center.org",
     "cmp.quantcast.com", "quantcast.mgr.consensu.org", "cmp.osano.com", "cookieconsent", "cookie-consent", "cookie-notice", "cookie_consent", "tarteaucitron",
     "klaro", "cookiefirst.com", "consentmanager.net", "cookie-script.com", "ccm19", "cookiehub", "cookiebanner", "cookie-banner", "cookieinformation.com",
     "real-cookie-banner", "axeptio", "termly.io", "gdpr-cookie", "cookiecontrol", "civiccomputing.com", "onetrust", "consentmo", "pandectes", "privacy-mgmt",
     "sourcepoint", "uc-cmp", "moove_gdpr", "eu-cookie-law", "cookiehint", "cookietractor", "cmpv2", "orejime", "devowl", "cookies-eu-banner", "fundingchoices",
-)  # fmt: skip
+))  # fmt: skip
 _CONSENT_MARKUP = re.compile(
     r"(?<=[\s\"'])(?:id|class)=[\"'][^\"'<>]{0,200}?(?:cookie-?_?(?:banner|notice|consent|bar|law|popup|policy-popup|message|hint|info|modal|alert|overlay|disclaimer|dialog|wrapper|warning|container)"
     r"|cookies?-?eu|(?:gdpr|dsgvo|rgpd|consent)-?_?(?:banner|notice|bar|popup|modal|cookie|manager|overlay|dialog)|CybotCookiebot|onetrust-|cky-consent|cmplz-|BorlabsCookie|cc-window|cc_banner|usercentrics|iubenda-cs"
@@ -50,7 +52,7 @@ _CONSENT_TEXT = re.compile(
     re.IGNORECASE,
 )
 #: What links to a privacy policy are called, and what their addresses hold, in lower case.
-_PRIVACY_WORDS: Final = tuple(
+_PRIVACY_WORDS: Final = Words(
     """privacy|data protection|datenschutz|politique de confidentialit|confidentialité|protection des données|données personnelles|privacidad|protección de datos|privacidade|proteção de dados
     |privacybeleid|gegevensbescherming|polityka prywatności|ochrona danych|rodo|integritetspolicy|personuppgifter|dataskydd|personvern|privatlivspolitik|persondata|databeskyttelse|tietosuoja|yksityisyy
     |ochrana osobních|ochrany osobn|zásady ochrany|ochrana súkromia|adatvédelm|adatkezel|confidențialitate|protecția datelor|gizlilik|kvkk|kişisel veri|политика конфиденциальности|персональн|конфіденційн|поверителност
@@ -58,32 +60,34 @@ _PRIVACY_WORDS: Final = tuple(
         "\n    ", ""
     ).split("|")
 )
-_PRIVACY_PATHS: Final = (
-    "privacy",
-    "datenschutz",
-    "confidentialite",
-    "donnees-personnelles",
-    "privacidad",
-    "privacidade",
-    "proteccion-de-datos",
-    "polityka-prywatnosci",
-    "integritet",
-    "personvern",
-    "tietosuoja",
-    "gdpr",
-    "rgpd",
-    "dsgvo",
-    "ochrana-osob",
-    "adatvedel",
-    "privatliv",
-    "gizlilik",
+_PRIVACY_PATHS: Final = Words(
+    (
+        "privacy",
+        "datenschutz",
+        "confidentialite",
+        "donnees-personnelles",
+        "privacidad",
+        "privacidade",
+        "proteccion-de-datos",
+        "polityka-prywatnosci",
+        "integritet",
+        "personvern",
+        "tietosuoja",
+        "gdpr",
+        "rgpd",
+        "dsgvo",
+        "ochrana-osob",
+        "adatvedel",
+        "privatliv",
+        "gizlilik",
+    )
 )
 _FEED_TYPES: Final = frozenset(
     ("application/rss+xml", "application/atom+xml", "application/feed+json", "application/rdf+xml")
 )
 
 
-_COPYRIGHT_WORDS: Final = (
+_COPYRIGHT_WORDS: Final = TEXT_WORDS.add(
     "©",
     "(c)",
     "copyright",
@@ -93,7 +97,7 @@ _COPYRIGHT_WORDS: Final = (
     "derechos reservados",
     "diritti riservati",
 )
-_CONSENT_WORDS: Final = (
+_CONSENT_WORDS: Final = TAG_WORDS.add(
     "cookie", "consent", "gdpr", "dsgvo", "rgpd", "onetrust", "cky-", "cmplz-", "cc-window", "cc_banner", "usercentrics", "iubenda", "tarteaucitron",
     "klaro", "termsfeed", "privacy-banner", "eupopup", "cybot", "borlabs",
 )  # fmt: skip
@@ -103,7 +107,7 @@ def read_copyright_year(document: Document) -> int | None:
     """The newest year next to a copyright sign; the end of a range counts."""
     years = []
     text = document.text
-    for start in places_of(document.lower_text, _COPYRIGHT_WORDS):
+    for start in _places(document.text_places, _COPYRIGHT_WORDS, 50):
         for match in _COPYRIGHT.finditer(text[max(0, start - 60) : start + 120]):
             first, last = match[1] or match[3], match[2] or match[4]
             year = int(last if last and len(last) == 4 else f"{first[:2]}{last}" if last else first)
@@ -113,51 +117,39 @@ def read_copyright_year(document: Document) -> int | None:
     return max(years, default=None)
 
 
-def places_of(text: str, words: tuple[str, ...], limit: int = 50) -> list[int]:
+def _places(known: Mapping[str, list[int]], words: Iterable[str], limit: int) -> list[int]:
     """Where any of the words stands, up to ``limit`` places for each: the last ones, footers come last."""
-    places: list[int] = []
-    for word in words:
-        found: list[int] = []
-        position = text.find(word)
-        while position >= 0 and len(found) < 1_000:
-            found.append(position)
-            position = text.find(word, position + len(word))
-        places += found[-limit:]
-    return places
+    return [place for word in words for place in known.get(word, ())[-limit:]]
 
 
 def has_cookie_notice(document: Document) -> bool:
     """A known consent manager, or markup or words that only a cookie notice has."""
-    assets = "\n".join(asset_urls(document)).lower()
-    if any(mark in assets for mark in _CONSENT_ASSETS):
+    if _CONSENT_ASSETS.among("\n".join(asset_urls(document)).lower()):
         return True
-    if any(word in document.lower_tags for word in _CONSENT_BYTES) and _has_consent_markup(
-        document.markup.html.lower()
-    ):
+    if not document.tag_words.isdisjoint(_CONSENT_WORDS) and _has_consent_markup(document.markup.html.lower()):
         return True
     text = document.lower_text
-    for start in places_of(text, ("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler"), 30):
+    for start in _places(document.text_places, _NOTICE_WORDS, 30):
         if _CONSENT_TEXT.search(text[max(0, start - 60) : start + 60]):
             return True
-    return any(
-        _CONSENT_CODE.search(script)
-        for script in document.inline_scripts
-        if any(word in script for word in _CODE_WORDS)
-    )
+    return any(_CONSENT_CODE.search(script) for script in document.inline_scripts if _CODE_WORDS.among(script))
 
 
-_CONSENT_BYTES: Final = tuple(word.encode() for word in _CONSENT_WORDS)
+_NOTICE_WORDS: Final = TEXT_WORDS.add("cookie", "akzeptieren", "tout accepter", "evästeitä", "informasjonskapsler")
+_CONSENT_NAMES: Final = Words(_CONSENT_WORDS)
 
 
 def _has_consent_markup(html: str) -> bool:
-    for start in places_of(html, _CONSENT_WORDS, 40):
+    for start in _places(_CONSENT_NAMES.places_in(html), _CONSENT_WORDS, 40):
         tag = html.rfind("<", max(0, start - 300), start)
         if tag >= 0 and _CONSENT_MARKUP.search(html, tag, start + 60):
             return True
     return False
 
 
-_CODE_WORDS: Final = ("ookie", "_iub", "klaro", "Optanon", "tarteaucitron", "__tcfapi", "didomi", "usercentrics", "cmp")
+_CODE_WORDS: Final = Words(
+    ["ookie", "_iub", "klaro", "Optanon", "tarteaucitron", "__tcfapi", "didomi", "usercentrics", "cmp"]
+)
 _CONSENT_CODE = re.compile(
     r"cookieconsent\.initialise|window\.cookieconsent|CookieConsent\.run|_iub\.csConfiguration|klaroConfig|OptanonWrapper|tarteaucitron\.init|cookieNotice|__tcfapi|didomiConfig|usercentrics|cmp_id|window\.__cmp"
 )
@@ -168,7 +160,10 @@ def has_privacy_policy(links: list[Link]) -> bool:
     own = [link for link in links if "google.com/" not in link.url]
     texts = "\n".join(link.text for link in own).lower()
     paths = "\n".join(link.url.partition("?")[0].split("/", 3)[-1] for link in own).lower()
-    return any(word in texts for word in _PRIVACY_WORDS) or any(word in paths for word in _PRIVACY_PATHS)
+    return bool(_PRIVACY_WORDS.among(texts) or _PRIVACY_PATHS.among(paths))
+
+
+(_AMP,) = TAG_WORDS.add("amp-analytics")
 
 
 def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
@@ -182,7 +177,7 @@ def read_measurement_ids(document: Document) -> tuple[list[str], list[str]]:
             places.append(script.text)
     text = "\n".join(places)
     analytics = _measurement_ids(text)
-    if "amp-analytics" in document.markup.start_tags:
+    if _AMP in document.tag_words:
         analytics += _measurement_ids(document.markup.html)
     managers = dict.fromkeys(_TAG_MANAGER.findall(text))
     return list(dict.fromkeys(analytics))[:10], list(managers)[:10]

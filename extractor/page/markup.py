@@ -102,7 +102,7 @@ class _Scan:
         self.owed: dict[str, int] = {}  #: end tags to come whose element was ended before, or never begun
         self.script_characters = 0
         self.seen: set[str] = set()
-        self.start_tags: dict[tuple[str, str], None] = {}
+        self.start_tags: dict[str, None] = {}
         self.hidden_below: int | None = None  #: depth at which an inline element that is not shown began
         self.stretch = MAX_STRETCH  #: how far to look ahead; less after a stretch that was cut short
 
@@ -124,16 +124,16 @@ class _Scan:
         if self.markup.tags + len(found) > MAX_TAGS:
             self.stretch = 0
             return position
-        whole, words = _without_tag(found)
+        words, rest = _without_tag(found)
         read = self._read_ordinary(found)
         self.markup.tags += read
-        is_cut_short = self.hidden_below is not None or len(whole) > len(words)
+        is_cut_short = self.hidden_below is not None or bool(rest)
         self.stretch = min(self.stretch, MIN_STRETCH) if is_cut_short else min(self.stretch * 2, MAX_STRETCH)
         if self.hidden_below is not None:
-            return position + sum(len(item[0]) for item in found[:read])
+            return position + sum(len(words) + len(tag) for words, tag, *_ in found[:read])
         self.html.append(words)
         self.text.append(words)
-        return end - len(whole) + len(words)
+        return end - len(rest)
 
     def _end_of_stretch(self, position: int) -> int:
         limit = position + self.stretch
@@ -147,11 +147,13 @@ class _Scan:
         """Handle tags with the text before each: their number, less where an element begins that is not shown."""
         html, text, stack, owed, kinds = self.html, self.text, self.stack, self.owed, KINDS
         is_broken = False  # a line has just begun: further breaks and blanks would change nothing
-        for number, (whole, words, stroke, written, attributes) in enumerate(found, 1):
+        for number, (words, tag, stroke, written, attributes) in enumerate(found, 1):
             kind = name, separator, _, is_formatting = kinds[written]
-            if words and not (is_broken and words.isspace()):
-                text.append(words)
-                is_broken = False
+            if words:
+                html.append(words)
+                if not (is_broken and words.isspace()):
+                    text.append(words)
+                    is_broken = False
             if separator is BREAK:
                 if not is_broken:
                     text.append(BREAK)
@@ -159,15 +161,14 @@ class _Scan:
             elif separator:
                 text.append(separator)
             if not stroke:
-                if self._start(kind, attributes, words, whole):
+                if self._start(kind, attributes, tag):
                     return number
             elif stack and stack[-1] == name and name not in owed:
                 del stack[-1]
                 if is_formatting:
                     self.formatting -= 1
-                html.append(whole)
+                html.append(tag)
             else:
-                html.append(words)
                 self._end_elsewhere(name)
         return len(found)
 
@@ -179,15 +180,15 @@ class _Scan:
         for match in TOKEN.finditer(source, position):
             start, end = match.span()
             words = source[position:start]
+            self.html.append(words)
             if self.hidden_below is None:
                 self.text.append(words)
             comment, stroke, name, attributes = match.groups()
             if name is None:
-                self.html.append(words)
                 if comment:
                     self.comments.append(comment[:2_000])
             else:
-                jump = self._tag(KINDS[name], stroke, attributes, words, start, end)
+                jump = self._tag(KINDS[name], stroke, attributes, start, end)
                 if jump is not None:
                     return jump
             position = end
@@ -198,60 +199,55 @@ class _Scan:
             self.text.append(source[position:])
         return len(source)
 
-    def _tag(self, kind: Kind, stroke: str, attributes: str, words: str, start: int, end: int) -> int | None:
-        """Handle a tag and the words before it: None, or where to go on after an element that was jumped over."""
+    def _tag(self, kind: Kind, stroke: str, attributes: str, start: int, end: int) -> int | None:
+        """Handle a tag: None, or where to go on after an element that was jumped over."""
         self.markup.tags += 1
         if self.markup.tags > MAX_TAGS:
-            return self._stop(words, start)
+            return self._stop(start)
         name = kind.name
         self.text.append(kind.separator)
         if not stroke:
             if name == "plaintext":
-                return self._stop(words, start)
+                return self._stop(start)
             if kind.start == IS_RAW:
-                self.html.append(words)
                 return self._jump_over(name, attributes, end)
-            self._start(kind, attributes, words, words + self.source[start:end])
+            self._start(kind, attributes, self.source[start:end])
         elif self.stack and self.stack[-1] == name and name not in self.owed:
             self._end_innermost(kind.is_formatting)
-            self.html.append(words + self.source[start:end])
+            self.html.append(self.source[start:end])
         else:
-            self.html.append(words)
             self._end_elsewhere(name)
         return None
 
-    def _stop(self, words: str, position: int) -> int:
+    def _stop(self, position: int) -> int:
         """Leave out everything from here."""
-        self.html.append(words)
         self.markup.truncated = True
         self.source = self.source[:position]
         return position
 
     # Start tags
 
-    def _start(self, kind: Kind, attributes: str, words: str, whole: str) -> bool:
-        """Handle a start tag, ``whole`` with the words before it; whether an element begins that is not shown."""
+    def _start(self, kind: Kind, attributes: str, tag: str) -> bool:
+        """Handle a start tag; whether an element begins that is not shown."""
         name, _, start, is_formatting = kind
         stack = self.stack
         if attributes:
-            self.start_tags[name, attributes] = None
+            self.start_tags[tag if tag[1] > "Z" else f"<{name}{attributes}>"] = None
             if len(attributes) > 256:
-                whole = words + self._capped(name, attributes, whole[len(words) :])
+                tag = self._capped(name, attributes, tag)
         if start:
             if start <= IS_STRUCTURE:
-                self.html.append(words if start == IS_STRUCTURE and self._is_left_out(name) else whole)
+                if start != IS_STRUCTURE or not self._is_left_out(name):
+                    self.html.append(tag)
                 return False
             if (start != ENDS_OTHERS and "p" in stack) or (start != ENDS_PARAGRAPH and self._may_end(name)):
-                self.html.append(words)
-                whole, words = whole[len(words) :], ""
                 self._end_before(name)
         if len(stack) >= MAX_DEPTH or (is_formatting and self.formatting >= MAX_FORMATTING):
-            self.html.append(words)
             self._owe([name])
             self.markup.truncated = True
             return False
         stack.append(name)
-        self.html.append(whole)
+        self.html.append(tag)
         if is_formatting:
             self.formatting += 1
         may_hide = attributes and name in INLINE and ("none" in attributes or "hidden" in attributes)
@@ -360,7 +356,7 @@ class _Scan:
         elif name == "template" and "shadowrootmode" in attributes:
             after = end
         if name in ("iframe", "svg") and len(attributes) < 5_000:
-            self.start_tags[name, attributes] = None
+            self.start_tags[f"<{name}{attributes}>"] = None
             self.html.append(f"<{name}{attributes.rstrip('/')}></{name}>")
         return after
 
@@ -377,19 +373,19 @@ class _Scan:
         self.html.extend(f"</{name}>" for name in reversed(self.stack))
         markup = self.markup
         markup.html = "".join(self.html)
-        markup.start_tags = "\n".join([f"<{name}{attributes}>" for name, attributes in self.start_tags])
+        markup.start_tags = "\n".join(self.start_tags)
         markup.comments = "\n".join(self.comments)[:MAX_COMMENT_CHARACTERS]
         markup.styles = "\n".join(self.styles)[:MAX_STYLE_CHARACTERS]
         markup.text = visible_text("".join(self.text))
 
 
 def _without_tag(found: list[tuple[str, str, str, str, str]]) -> tuple[str, str]:
-    """Take what ends in no ordinary tag off the list: all that was left there, and the text it begins with."""
-    whole = words = ""
+    """Take what ends in no ordinary tag off the list: the text it begins with, and what was left behind that."""
+    words = rest = ""
     while found and not found[-1][3]:
         last = found.pop()
-        whole, words = last[0] or whole, last[1] or words
-    return whole, words
+        words, rest = last[0] or words, last[1] or rest
+    return words, rest
 
 
 def visible_text(raw: str) -> str:

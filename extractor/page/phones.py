@@ -20,6 +20,7 @@ from extractor.page.document import Document
 from extractor.page.regions import likely_regions, region_of_country
 from extractor.page.structured import Node, text_of, texts_of
 from extractor.page.text import lower_text, remove_invisible
+from extractor.words import TAG_WORDS
 
 MAX_PHONES = 40
 MAX_CANDIDATES = 300
@@ -39,6 +40,7 @@ _CALL_LINK = re.compile(r"(?:tel|callto|phone)\s?:(?://)?", re.IGNORECASE)
 _WHATSAPP = re.compile(
     r"(?:wa\.me/|(?:api|web|chat)\.whatsapp\.com/send/?\?(?:[^#]{0,200}&)?phone=)\+?(\d{8,15})(?!\d)", re.IGNORECASE
 )
+_WHATSAPP_HOSTS: Final = TAG_WORDS.add("wa.me/", "whatsapp.com/")
 
 _TRUNK = re.compile(r"[(\[]\s?0\s?[)\]]")
 _EXTENSION = re.compile(
@@ -126,8 +128,7 @@ def _linked(document: Document) -> Iterator[str]:
 
 
 def _whatsapp(document: Document) -> Iterator[str]:
-    tags = document.markup.start_tags
-    for anchor in document.anchors if "wa.me/" in tags or "whatsapp.com/" in tags else ():
+    for anchor in () if document.tag_words.isdisjoint(_WHATSAPP_HOSTS) else document.anchors:
         if "wa.me/" in anchor.href or "whatsapp.com/" in anchor.href:
             match = _WHATSAPP.search(unquote(anchor.href[:500]))
             if match and (number := e164("+" + match[1], [])):

@@ -14,6 +14,7 @@ import phonenumbers
 
 from extractor.page.document import Document
 from extractor.page.structured import Node, text_of
+from extractor.words import Words
 
 #: Country endings that are sold as words: they say nothing about the country.
 _WORD_ENDINGS: Final = frozenset(
@@ -104,6 +105,7 @@ _REGISTERS: Final = (
     ("PL", ("REGON", "KRS"), re.compile(r"\b(?:REGON|KRS)\b")), ("RU", ("ОГРН",), re.compile(r"\bОГРН")),
     ("DK", ("CVR",), re.compile(r"\bCVR\b.{0,10}\d{8}")),
 )  # fmt: skip
+_REGISTER_WORDS: Final = Words(word for _, words, _ in _REGISTERS for word in words)
 #: Signs of money that one country writes; a shop that takes several shows each of them once.
 _CURRENCIES: Final = (
     ("£", "GB"),
@@ -176,7 +178,8 @@ def _regions_of_addresses(text: str) -> Iterable[str]:
 
 
 def _regions_of_registers(text: str) -> Iterable[str]:
-    return [region for region, words, mark in _REGISTERS if any(word in text for word in words) and mark.search(text)]
+    written = _REGISTER_WORDS.among(text)
+    return [region for region, words, mark in _REGISTERS if not written.isdisjoint(words) and mark.search(text)]
 
 
 def region_of_host(host: str) -> str | None:

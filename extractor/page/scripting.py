@@ -12,6 +12,8 @@ from collections.abc import Iterator
 from html import unescape
 from urllib.parse import unquote
 
+from extractor.words import Words
+
 MAX_SCRIPTS = 60
 MAX_SCRIPT_CHARACTERS = 6_000
 MAX_NAMES = 200
@@ -39,19 +41,19 @@ _WRITES = re.compile(
     re.IGNORECASE,
 )
 _ESCAPE = re.compile(r"\\(?:x([0-9a-fA-F]{2})|u([0-9a-fA-F]{4})|(.))")
-_SIGNS_OF_MAIL = (
-    *("mailto", ".sort()", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
-    *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "reverse(", "' @", '" @'),
+_SIGNS_OF_MAIL = Words(
+    (
+        *("mailto", ".sort()", "'@", '"@', "@'", '@"', "64;", "\\x40", "\\u0040", "%40"),
+        *("UnCryptMailto", "bWFpbHRv", "otliam", "fromCharCode", "reverse(", "' @", '" @'),
+    )
 )
-_SIGNS_WITHOUT_AT = tuple(sign for sign in _SIGNS_OF_MAIL if "@" not in sign)
 
 
 def addresses_in_scripts(scripts: list[str]) -> Iterator[tuple[str, str]]:
     """Addresses from scripts that are short and write something: libraries and bundles are neither."""
     read = 0
     for script in scripts:
-        signs = _SIGNS_OF_MAIL if "@" in script else _SIGNS_WITHOUT_AT
-        if len(script) > MAX_SCRIPT_CHARACTERS or not any(sign in script for sign in signs):
+        if len(script) > MAX_SCRIPT_CHARACTERS or not _SIGNS_OF_MAIL.among(script):
             continue
         if not _WRITES.search(script):
             continue

@@ -17,6 +17,7 @@ from extractor.page.document import Anchor, Document, host_of, registrable
 from extractor.page.links import link_places
 from extractor.page.networks import NETWORKS, Network
 from extractor.page.structured import Node, texts_of
+from extractor.words import TAG_WORDS
 
 _BY_HOST: Final = {host: network for network in NETWORKS for host in network.hosts}
 #: Profiles of those who made the site's tools, linked from thousands of footers.
@@ -134,14 +135,16 @@ def _speaks_for_site(node: Node) -> bool:
 
 _WIDGETS: Final = '[data-href*="facebook.com/"], fb\\:like-box[href], fb\\:fan[href], fb\\:like[href], fb\\:page[href]'
 
+_WIDGET_WORDS: Final = TAG_WORDS.add("data-href", "<fb:")
+(_PLUGIN_WORD,) = TAG_WORDS.add("facebook.com/plugins/")
+
 
 def _widgets(document: Document) -> Iterator[str]:
     """The pages that boxes of a network show on purpose: they have no link until the network's script runs."""
-    tags = document.markup.start_tags
-    if "data-href" in tags or "<fb:" in tags:
+    if not document.tag_words.isdisjoint(_WIDGET_WORDS):
         for node in document.tree.css(_WIDGETS)[:20]:
             yield node.attributes.get("data-href") or node.attributes.get("href") or ""
-    if "facebook.com/plugins/" in tags:
+    if _PLUGIN_WORD in document.tag_words:
         for node in document.tree.css('iframe[src*="facebook.com/plugins/"]')[:20]:
             yield dict(parse_qsl(urlsplit(node.attributes.get("src") or "").query)).get("href", "")
 

@@ -16,6 +16,7 @@ from typing import Any, Final
 from selectolax.lexbor import LexborNode
 
 from extractor.page.document import Document
+from extractor.words import TAG_WORDS
 
 Node = dict[str, Any]
 
@@ -136,16 +137,18 @@ _ADDRESS_ATTRIBUTES: Final = {
     "meter": "value",
 }
 
+TAG_WORDS.add("itemscope", "typeof=", "vcard", "h-card")
+
 
 def markup_nodes(document: Document) -> list[Node]:
     """The nodes of microdata, RDFa Lite and hCard."""
-    tags = document.lower_tags
+    words = document.tag_words
     nodes: list[Node] = []
-    if b"itemscope" in tags:
+    if "itemscope" in words:
         nodes += _attribute_nodes(document, *_MICRODATA)
-    if b"typeof=" in tags:
+    if "typeof=" in words:
         nodes += _attribute_nodes(document, *_RDFA)
-    if b"vcard" in tags or b"h-card" in tags:
+    if "vcard" in words or "h-card" in words:
         nodes += _cards(document)
     return nodes
 

@@ -10,7 +10,10 @@ MAX_URL_CHARACTERS = 2_048
 #: Lone surrogates, C0 and C1 controls, line and paragraph separators, Unicode non-characters: never stored.
 _FORBIDDEN = re.compile("[\x00-\x1f\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff]")
 #: Soft hyphen, zero width space, marks and overrides of direction, word joiner, byte order mark: invisible in a line.
-_INVISIBLE = re.compile("[\u00ad\u200b\u200e\u200f\u202a-\u202e\u2060-\u2064\u2066-\u2069\ufeff]")
+_INVISIBLE_CHARACTERS = (
+    "\u00ad\u200b\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2060\u2061\u2062\u2063\u2064\u2066\u2067\u2068\u2069\ufeff"
+)
+_INVISIBLE = re.compile(f"[{_INVISIBLE_CHARACTERS}]")
 _URL_UNSAFE = re.compile('[\x00-\x20\x7f-\x9f\ud800-\udfff\u2028\u2029\ufffe\uffff"<>\\\\^`{|}]')
 
 
@@ -37,7 +40,9 @@ def clean_url(url: str) -> str | None:
 
 def remove_invisible(text: str) -> str:
     """The text without the characters that split a word for machines but not for people."""
-    return text if text.isascii() else _INVISIBLE.sub("", text)
+    # Looking for each of them takes a third of the time that looking for any of them takes.
+    is_clean = text.isascii() or not any(character in text for character in _INVISIBLE_CHARACTERS)
+    return text if is_clean else _INVISIBLE.sub("", text)
 
 
 def lower_text(text: str) -> str:

@@ -26,13 +26,13 @@ TOKEN: Final = re.compile(
 )
 ATTRIBUTES: Final = re.compile(_ATTRIBUTE)
 
-#: Text, and the tag behind it where it is complete and its attributes are written as usual: groups of text with tag,
-#: text, stroke, name, attributes. Where it is not, the rest is taken along at once, so that nothing is read twice.
+#: Text, and the tag behind it where it is complete and its attributes are written as usual: groups of text, tag,
+#: stroke, name, attributes. Where it is not, the rest is taken along at once, so that nothing is read twice.
 #: A sign of equality has to stand behind a name, as what follows blanks, strokes or quotes begins a name itself.
 ORDINARY: Final = re.compile(
-    r"(([^<]*)(?:<(/?)([A-Za-z][^\t\n\f\r />]*+)([^<>\"'=]*+(?:"
+    r"([^<]*)(<(/?)([A-Za-z][^\t\n\f\r />]*+)([^<>\"'=]*+(?:"
     r"(?<![\t\n\f\r /\"'])=(?:\"[^\"]*+\"|'[^']*+'|[^\t\n\f\r \"'<>=]++(?=[\t\n\f\r >]))[^<>\"'=]*+)*+)>"
-    r"|<(?s:.*)|))"
+    r"|<(?s:.*)|)"
 )
 
 

@@ -14,6 +14,7 @@ from urllib.parse import unquote, urlsplit
 
 from extractor.models import WordPressFacts
 from extractor.page.document import Document, host_of, registrable
+from extractor.words import TAG_WORDS
 
 _PATH = re.compile(r"/wp-(?:content|includes)/")
 #: wordpress.com keeps its themes one folder deeper, and code that is no theme beside them.
@@ -117,8 +118,8 @@ def asset_urls(document: Document) -> list[str]:
         for relations, attributes in document.link_elements:
             if relations & _LOADING and (url := document.absolute(attributes.get("href"))):
                 urls.append(url)
-        frames = [("iframe", node.attributes) for node in document.elements(((b"<iframe", "iframe"),), 50)]
-        sources = [("source", node.attributes) for node in document.elements(((b"<source", "source[src]"),), 50)]
+        frames = [("iframe", node.attributes) for node in document.elements((("<iframe", "iframe"),), 50)]
+        sources = [("source", node.attributes) for node in document.elements((("<source", "source[src]"),), 50)]
         for kind, attributes in (*(("img", attributes) for _, attributes in document.images), *sources, *frames):
             for name in ("src", "data-src", "data-lazy-src"):
                 if (
@@ -279,22 +280,18 @@ def _mark_from_script(facts: WordPressFacts, url: str) -> None:
         facts.plugins.setdefault(plugin[1], "")
 
 
+_TAG_MARKS: Final = TAG_WORDS.add(
+    'class="wp-block-', "wp-post-image", "wp-image-", 'id="wpadminbar"', "wp-caption", "menu-item-type-"
+)
+TAG_WORDS.add("data-elementor-type=", "data-elementor-id=", "et_pb_section", "wpcf7", "wpforms")
+
+
 def _mark_body(facts: WordPressFacts, document: Document) -> None:
     """Classes and style ids that WordPress writes; enough only where several agree."""
     body = document.tree.body
     classes = set((body.attributes.get("class") or "").split()) if body is not None else set()
     agreeing = len(classes & _BODY_MARKS) + sum(bool(_BODY_PATTERNS.fullmatch(name)) for name in classes)
-    agreeing += sum(
-        mark in document.markup.start_tags
-        for mark in (
-            'class="wp-block-',
-            "wp-post-image",
-            "wp-image-",
-            'id="wpadminbar"',
-            "wp-caption",
-            "menu-item-type-",
-        )
-    )
+    agreeing += len(document.tag_words.intersection(_TAG_MARKS))
     agreeing += "--wp--preset--" in document.markup.styles
     if agreeing >= 3 or "--wp--preset--" in document.markup.styles:
         facts.marks["classes of the page"] = " ".join(sorted(classes))[:200]
@@ -307,17 +304,17 @@ def _mark_body(facts: WordPressFacts, document: Document) -> None:
 
 def _read_builders(facts: WordPressFacts, document: Document, assets: list[str]) -> None:
     generators = document.meta.get("generator", [])
-    tags = document.markup.start_tags
+    words = document.tag_words
     tree = document.tree
     body_class = (tree.body.attributes.get("class") or "") if tree.body is not None else ""
     elementor = next((found for content in generators if (found := _ELEMENTOR.match(content.strip()))), None)
     facts.has_elementor = bool(
         elementor or facts.plugins.keys() & {"elementor", "elementor-pro"} or re.search(r"\belementor-(?:page|default|kit-)", body_class)
-        or ("data-elementor-type=" in tags and "data-elementor-id=" in tags)
+        or ("data-elementor-type=" in words and "data-elementor-id=" in words)
     )  # fmt: skip
     facts.elementor_version = elementor[1] if elementor else _elementor_version(assets)
     facts.has_divi = bool(
-        {name.lower() for name in facts.themes} & {"divi", "divi-child"} or "Extra" in facts.themes or "divi-builder" in facts.plugins or "et_pb_section" in tags
+        {name.lower() for name in facts.themes} & {"divi", "divi-child"} or "Extra" in facts.themes or "divi-builder" in facts.plugins or "et_pb_section" in words
         or "et_divi_theme" in body_class or any(_DIVI.match(content) for content in generators)
     )  # fmt: skip
     facts.has_woocommerce = bool(
@@ -325,10 +322,10 @@ def _read_builders(facts: WordPressFacts, document: Document, assets: list[str])
         or re.search(r"(?<![\w-])woocommerce(?:-page|-js|-no-js)?(?![\w-])", body_class)
     )  # fmt: skip
     facts.has_contact_form7 = "contact-form-7" in facts.plugins or bool(
-        document.elements(((b"wpcf7", "form.wpcf7-form, div.wpcf7"),), 1)
+        document.elements((("wpcf7", "form.wpcf7-form, div.wpcf7"),), 1)
     )
     facts.has_wpforms = bool(facts.plugins.keys() & {"wpforms", "wpforms-lite"}) or bool(
-        document.elements(((b"wpforms", "form.wpforms-form, div.wpforms-container"),), 1)
+        document.elements((("wpforms", "form.wpforms-form, div.wpforms-container"),), 1)
     )
     yoast = _YOAST.search(document.markup.comments)
     facts.has_yoast_seo = bool(

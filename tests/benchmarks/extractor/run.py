@@ -76,7 +76,7 @@ def main(arguments: list[str]) -> int:
     print(f"  {'ScraperSky':36} {1 / own:8.0f} pages/s {own * 1_000:8.2f} ms")
     comparable = float("inf")
     for name, (read, what) in PEERS.items():
-        seconds = seconds_a_page(read, pages, rounds=2)
+        seconds = seconds_a_page(read, pages)
         comparable = min(comparable, seconds) if what == "the same fields" else comparable
         print(f"  {name:36} {1 / seconds:8.0f} pages/s {seconds * 1_000:8.2f} ms {seconds / own:6.1f} x ours   {what}")
     node = None if "--no-node" in arguments else metascraper_seconds(pages)
