@@ -8,9 +8,33 @@ from uuid import UUID
 
 from psycopg.rows import RowMaker
 
-from domain_queue.lanes import Position
+from domain_queue.lanes import Lane, Position
 from domain_queue.links import Link
 from domain_queue.models import Claim
+
+# A locked row keeps its place, so the update goes there and not through the key: a tenth less for each row.
+# The commit may be lost in a crash of the server: then the rows are pending again, and the token the worker holds
+# matches nothing. So it need not wait for the disk, and says so for this transaction alone.
+TAKE = """    , setting AS MATERIALIZED (
+        SELECT set_config('synchronous_commit', 'off', true), set_config('scrapersky.notify', 'off', true)
+    )
+    UPDATE domains AS d
+    SET status      = 'processing',
+        attempt     = d.attempt + 1,
+        claim_token = d.claim_token + 1,
+        worker_id   = %(worker_id)s,
+        claimed_at  = now(),
+        started_at  = coalesce(d.started_at, now()),
+        updated_at  = now(),
+        progress    = 0,
+        step        = 'claimed'
+    FROM setting
+    WHERE d.ctid = ANY (ARRAY(SELECT place FROM picked))
+    RETURNING
+        d.id, d.tenant_id, d.domain, d.max_pages, d.priority, d.attempt, d.max_attempts, d.crash_count,
+        d.claim_token, d.force, d.domain_metadata IS NOT NULL, d.submitted_at, d.available_at, d.claimed_at, d.seq,
+        d.http_validators
+"""
 
 # below, above   the distinct lanes by one index probe for each, backwards: at a lane's end the entries are live, at its
 #                head lie the dead ones of rows claimed before. First the tenants after the one served last, then the
@@ -20,10 +44,7 @@ from domain_queue.models import Claim
 # picked         of each tenant its share, by priority, then by due time. What another claim has locked is passed over.
 #                Locked here, inside, so that no more rows are locked than are taken. NO KEY: inserting a child row,
 #                such as a batch item, takes KEY SHARE and need not wait. The CTE is never inlined: no LIMIT runs twice.
-# A locked row keeps its place, so the update goes there and not through the key: a tenth less for each row.
-# The commit may be lost in a crash of the server: then the rows are pending again, and the token the worker holds
-# matches nothing. So it need not wait for the disk, and says so for this transaction alone.
-CLAIM = """
+PICK = """
     WITH RECURSIVE below AS (
         (
             SELECT tenant_id, priority
@@ -139,26 +160,43 @@ CLAIM = """
             LIMIT turn.share
         ) AS mine
         LIMIT %(limit)s
-    ), setting AS MATERIALIZED (
-        SELECT set_config('synchronous_commit', 'off', true), set_config('scrapersky.notify', 'off', true)
-    )
-    UPDATE domains AS d
-    SET status      = 'processing',
-        attempt     = d.attempt + 1,
-        claim_token = d.claim_token + 1,
-        worker_id   = %(worker_id)s,
-        claimed_at  = now(),
-        started_at  = coalesce(d.started_at, now()),
-        updated_at  = now(),
-        progress    = 0,
-        step        = 'claimed'
-    FROM picked CROSS JOIN setting
-    WHERE d.ctid = picked.place
-    RETURNING
-        d.id, d.tenant_id, d.domain, d.max_pages, d.priority, d.attempt, d.max_attempts, d.crash_count,
-        d.claim_token, d.force, d.domain_metadata IS NOT NULL, d.submitted_at, d.available_at, d.claimed_at, d.seq,
-        d.http_validators
-"""
+    )"""
+
+CLAIM = PICK + TAKE
+
+# The same where the queue is one lane, which leaves nothing to be fair about: a quarter of the work, for whoever has
+# just submitted to an idle queue. It takes nothing where any other lane has a row, due or not.
+PICK_FROM_LANE = """
+    WITH picked AS MATERIALIZED (
+        SELECT d.ctid AS place
+        FROM domains AS d
+        WHERE d.status = 'pending'
+          AND d.tenant_id = %(tenant_id)s::uuid
+          AND d.priority = %(priority)s::smallint
+          AND (d.available_at, d.seq) >= (%(after_at)s::timestamptz, %(after_seq)s::bigint)
+          AND d.available_at <= now()
+          AND (
+              SELECT true
+              FROM domains AS other
+              WHERE other.status = 'pending'
+                AND (other.tenant_id, other.priority) < (%(tenant_id)s::uuid, %(priority)s::smallint)
+              ORDER BY other.tenant_id DESC, other.priority DESC
+              LIMIT 1
+          ) IS NULL
+          AND (
+              SELECT true
+              FROM domains AS other
+              WHERE other.status = 'pending'
+                AND (other.tenant_id, other.priority) > (%(tenant_id)s::uuid, %(priority)s::smallint)
+              ORDER BY other.tenant_id DESC, other.priority DESC
+              LIMIT 1
+          ) IS NULL
+        ORDER BY d.available_at, d.seq
+        LIMIT %(limit)s
+        FOR NO KEY UPDATE OF d SKIP LOCKED
+    )"""
+
+CLAIM_LANE = PICK_FROM_LANE + TAKE
 
 NIL = UUID(int=0)
 
@@ -171,7 +209,7 @@ async def claim(
     *,
     worker_id: UUID,
     limit: int,
-    watermarks: Mapping[tuple[UUID, int], Position],
+    watermarks: Mapping[Lane, Position],
     served_last: UUID = NIL,
 ) -> list[Claim]:
     """Make up to ``limit`` due rows this worker's, in no order; lower priority numbers of a tenant first.
@@ -190,4 +228,23 @@ async def claim(
         "after_seq": [seq for _, seq in watermarks.values()],
     }
     claims: list[Claim] = await link.fetch(CLAIM, params, make_row=_as_claim)
+    return claims
+
+
+async def claim_lane(link: Link, *, worker_id: UUID, limit: int, lane: Lane, position: Position) -> list[Claim]:
+    """As ``claim``, from ``position`` on in ``lane``; nothing if any other lane has a pending row.
+
+    None mean that nothing is due there, that rows were locked, or that the queue is not this lane alone: ask ``claim``.
+    """
+    tenant_id, priority = lane
+    after_at, after_seq = position
+    params = {
+        "worker_id": worker_id,
+        "limit": limit,
+        "tenant_id": tenant_id,
+        "priority": priority,
+        "after_at": after_at,
+        "after_seq": after_seq,
+    }
+    claims: list[Claim] = await link.fetch(CLAIM_LANE, params, make_row=_as_claim)
     return claims

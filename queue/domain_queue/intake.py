@@ -15,7 +15,7 @@ from uuid import UUID
 import psycopg
 import structlog
 
-from domain_queue.claims import NIL, claim
+from domain_queue.claims import NIL, claim, claim_lane
 from domain_queue.config import WorkerConfig
 from domain_queue.in_flight import InFlight
 from domain_queue.lanes import Watermarks
@@ -68,9 +68,11 @@ class Intake:
         self._served_last = NIL
         self._silent: list[UUID] = []
         self._was_full_range = False
+        self._was_woken = False
         self._uncertain = False  # a worker that begins holds nothing, known or unknown
         self._clock_was_set_back = True
-        self._sweep_at = self._tidy_at = 0.0
+        self._sweep_at = self._tidy_at = time.monotonic() + SWEEP_SECONDS
+        self._has_swept = False
         self._reconcile_at = time.monotonic() + config.lease_seconds
         self._backlog_limit = max(2 * config.flush_rows, config.concurrency)
 
@@ -81,6 +83,8 @@ class Intake:
     def make_room(self) -> None:
         """A slot may be free, or there may be a lease."""
         self._room.set()
+        if self._config.drain and not self._in_flight.jobs:
+            self._work.set()  # nothing else would tell the wait for the last outcome
 
     def heal_clock(self) -> None:
         """The database's clock was set back."""
@@ -116,8 +120,13 @@ class Intake:
             await self._sleep(self._room, 1.0)
             return False
         await self._wait_for_more_room()
+        if (limit := self._room_left()) <= 0:
+            return False
         # The claim comes first: whoever has just submitted waits for it, and for nothing that is done for all.
-        claimed = await self._claim(worker_id, self._room_left())
+        claimed = await self._claim(worker_id, limit)
+        if claimed < limit and not self._has_swept:  # at the start, behind the first claims of a deep queue
+            self._sweep_at = self._tidy_at = 0.0
+            self._has_swept = True
         found = await self._upkeep(worker_id)
         if claimed or found or not self._was_full_range:  # nothing above the watermarks: look from the beginning
             return False
@@ -135,22 +144,17 @@ class Intake:
         if 0 < self._room_left() < wanted:
             await self._sleep(self._room, ROOM_SECONDS)
 
-    async def _claim(self, worker_id: UUID, limit: int) -> bool:
-        if limit <= 0:
-            return True
-        positions = self._watermarks.choose()
+    async def _claim(self, worker_id: UUID, limit: int) -> int:
+        """How many rows were claimed."""
         started = time.monotonic()
-        claims = await claim(
-            self._link, worker_id=worker_id, limit=limit, watermarks=positions, served_last=self._served_last
-        )
-        self._was_full_range = not positions
+        claims = await self._ask(worker_id, limit)
         self.claimed_at = time.monotonic()
         self.claim_seconds = self.claimed_at - started
         self._counters.claim_calls += 1
         self._counters.claimed += len(claims)
-        self._watermarks.learn(claims, asked=limit, was_full_range=not positions, seconds=self.claim_seconds)
+        self._watermarks.learn(claims, asked=limit, was_full_range=self._was_full_range, seconds=self.claim_seconds)
         if not claims:
-            return False
+            return 0
         tenants = {row.tenant_id.int: row.tenant_id for row in claims}  # an int is hashed faster, and this is each row
         self._served_last = _last_in_turn(tenants.values(), self._served_last)
         if self._lease.worker_id != worker_id:  # the lease was lost on the way
@@ -159,7 +163,20 @@ class Intake:
             self._begin(claims, worker_id)
             if len(claims) < limit:  # the queue is not deep: let the handlers start before more is asked for
                 await asyncio.sleep(0)
-        return True
+        return len(claims)
+
+    async def _ask(self, worker_id: UUID, limit: int) -> list[Claim]:
+        """Rows from the one lane there seems to be, above the watermarks, or from anywhere."""
+        positions = self._watermarks.choose()
+        only = self._watermarks.only_lane() if positions or self._was_woken else None
+        self._was_woken = False
+        self._was_full_range = not positions and only is None
+        if only is not None:
+            lane, position = only
+            return await claim_lane(self._link, worker_id=worker_id, limit=limit, lane=lane, position=position)
+        return await claim(
+            self._link, worker_id=worker_id, limit=limit, watermarks=positions, served_last=self._served_last
+        )
 
     async def _idle(self, worker_id: UUID) -> bool:
         """Nothing is due: sleep until something is, or somebody says so; whether the queue is drained."""
@@ -172,6 +189,7 @@ class Intake:
             if self._config.drain and not self._in_flight.jobs:
                 return True
             if await self._sleep(self._work, self._idle_seconds(due_in)):
+                self._was_woken = True
                 await self._stand_back()
                 return False
             if due_in is not None and due_in <= IDLE_SECONDS:

@@ -18,7 +18,8 @@ from uuid import UUID
 
 from domain_queue.models import Claim
 
-Position = tuple[datetime, int]
+Lane = tuple[UUID, int]  #: tenant and priority
+Position = tuple[datetime, int]  #: due time and ``seq``
 
 FULL_RANGE_SECONDS = 1.0  # no due row stays below a watermark longer than this
 FULL_RANGE_SHARE = 10.0  # a claim from the beginning that took long may take this part of the time again
@@ -32,7 +33,7 @@ class Watermarks:
     """Positions by lane, and when they may not be used."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._positions: dict[tuple[UUID, int], Position] = {}
+        self._positions: dict[Lane, Position] = {}
         self._clock = clock
         self._full_range_at = clock()
 
@@ -40,7 +41,11 @@ class Watermarks:
         """The next claim starts from the beginning of every lane."""
         self._full_range_at = self._clock()
 
-    def choose(self) -> dict[tuple[UUID, int], Position]:
+    def only_lane(self) -> tuple[Lane, Position] | None:
+        """The lane that every claim so far came from, and its watermark; None if there were several, or none yet."""
+        return next(iter(self._positions.items())) if len(self._positions) == 1 else None
+
+    def choose(self) -> dict[Lane, Position]:
         """The positions to claim from; empty for a claim from the beginning of every lane."""
         return {} if self._clock() >= self._full_range_at else self._positions
 

@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from datetime import UTC, datetime
 from uuid import UUID, uuid4
 
 import pytest
 
 from domain_queue import DomainStatus
-from domain_queue.claims import NIL, claim
+from domain_queue.claims import NIL, claim, claim_lane
 from domain_queue.intake import _last_in_turn
 from domain_queue.lanes import Watermarks
 from tests.queue.helpers import (
@@ -204,6 +205,77 @@ def test_a_claim_from_the_watermark_that_found_too_little_is_followed_by_a_full_
     watermarks.learn([], asked=5, was_full_range=False, seconds=0.0)
 
     assert watermarks.choose() == {}
+
+
+LANE = (TENANT, 50)
+BEGINNING = (datetime(1970, 1, 1, tzinfo=UTC), 0)
+
+
+async def test_a_queue_of_one_lane_is_claimed_from_there_in_the_order_rows_are_due(database: str, conn: Conn) -> None:
+    await add_domains(conn, 1, prefix="late", available_at="2020-01-02")
+    await add_domains(conn, 1, prefix="early", available_at="2020-01-01")
+    await add_domains(conn, 1, prefix="later", available_at="2999-01-01")
+    for status in ("active", "processing", "completed", "error", "cancelled"):
+        await add_domains(conn, 1, prefix=status, status=status)
+
+    async with open_link(database) as link:
+        found = [await claim_lane(link, worker_id=uuid4(), limit=1, lane=LANE, position=BEGINNING) for _ in range(3)]
+
+    assert [[one.domain for one in claims] for claims in found] == [["early1.example"], ["late1.example"], []]
+    assert {(one.attempt, one.claim_token) for claims in found for one in claims} == {(1, 1)}
+
+
+@pytest.mark.parametrize("other", [{"priority": 49}, {"priority": 51}, {"priority": 49, "available_at": "2999-01-01"}])
+async def test_a_lane_gives_nothing_while_another_has_rows(database: str, conn: Conn, other: dict[str, object]) -> None:
+    await add_domains(conn, 5)
+    await add_domains(conn, 1, prefix="other", **other)
+
+    async with open_link(database) as link:
+        assert await claim_lane(link, worker_id=uuid4(), limit=5, lane=LANE, position=BEGINNING) == []
+        assert len(await claim_some(link)) == (5 if "available_at" in other else 6)
+
+
+async def test_a_lane_gives_nothing_while_another_tenant_has_rows(database: str, conn: Conn) -> None:
+    await add_domains(conn, 5)
+    for name in ("one", "two"):  # below and above, whatever the ids
+        await add_domains(conn, 1, prefix=name, tenant_id=await add_tenant(conn, name))
+
+    async with open_link(database) as link:
+        assert await claim_lane(link, worker_id=uuid4(), limit=5, lane=LANE, position=BEGINNING) == []
+
+
+async def test_a_lane_passes_over_what_another_claim_has_locked_and_what_is_below_its_position(
+    database: str, conn: Conn
+) -> None:
+    ids = await add_domains(conn, 4, available_at="2020-01-01")
+
+    async with open_link(database) as link, conn.transaction():
+        await conn.execute("SELECT FROM domains WHERE id = %s FOR UPDATE", (ids[1],))
+        claims = await claim_lane(
+            link, worker_id=uuid4(), limit=10, lane=LANE, position=(datetime(2020, 1, 1, tzinfo=UTC), 2)
+        )
+
+    assert {one.id for one in claims} == set(ids[2:])
+
+
+async def test_no_more_rows_of_a_lane_are_taken_than_asked_for(database: str, conn: Conn) -> None:
+    await add_domains(conn, 100)
+
+    async with open_link(database) as link:
+        for _ in range(8):  # prepared, by now
+            claims = await claim_lane(link, worker_id=uuid4(), limit=7, lane=LANE, position=BEGINNING)
+            assert len({one.id for one in claims}) == len(claims) == 7
+
+    assert await count(conn, "status = 'processing'") == 56
+
+
+def test_a_lane_is_the_only_one_while_all_claims_came_from_it() -> None:
+    marks = Watermarks()
+    assert marks.only_lane() is None
+    marks._positions = {LANE: BEGINNING}
+    assert marks.only_lane() == (LANE, BEGINNING)
+    marks._positions[TENANT, 10] = BEGINNING
+    assert marks.only_lane() is None
 
 
 async def test_a_claim_does_not_wait_for_a_row_that_is_being_referenced(database: str, conn: Conn) -> None:

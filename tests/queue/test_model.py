@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -22,7 +23,7 @@ from psycopg.conninfo import make_conninfo
 from psycopg.types.json import Jsonb
 
 from domain_queue import Claim, Result, Submission, cancel, retry, submit
-from domain_queue.claims import NIL, claim
+from domain_queue.claims import NIL, claim, claim_lane
 from domain_queue.leases import REGISTER, RENEW
 from domain_queue.links import Link
 from domain_queue.outcomes import (
@@ -48,6 +49,7 @@ FAKE_CLOCK = """
 """
 OTHER = UUID(int=7)
 DOMAINS = [(tenant, f"m{number}.example") for tenant in (TENANT, OTHER) for number in range(4)]
+BEGINNING = datetime(1970, 1, 1, tzinfo=UTC)
 LEASE_SECONDS = 30
 RETRY_SECONDS = 10
 MAX_ATTEMPTS = 3
@@ -158,15 +160,35 @@ class Protocol(RuleBasedStateMachine):
     def claim(self, index: int, limit: int, lost: bool) -> None:
         """``lost``: the claim was executed, but its answer never came."""
         worker = self.workers[index]
-        due = {key for key, row in self.rows.items() if row.status == "pending" and row.due <= self.now}
+        due = self._due()
         claims = self.runner.run(claim(self.link, worker_id=worker.id, limit=limit, watermarks={}, served_last=NIL))
 
-        keys = [(one.tenant_id, one.domain) for one in claims]
+        keys = self._taken(worker, claims, lost=lost)
         assert len(set(keys)) == len(keys) <= limit
         assert set(keys) <= due
         assert bool(keys) == bool(due)
         if limit >= 2:  # nobody's single row waits for another's many
             assert {tenant for tenant, _ in keys} == {tenant for tenant, _ in due}
+
+    @rule(index=st.integers(0, 2), limit=st.integers(1, 6), tenant=st.sampled_from([TENANT, OTHER]), lost=st.booleans())
+    def claim_lane(self, index: int, limit: int, tenant: UUID, lost: bool) -> None:
+        """What is asked of one lane is given only where the queue is that lane."""
+        worker = self.workers[index]
+        due = self._due()
+        is_alone = {owner for (owner, _), row in self.rows.items() if row.status == "pending"} == {tenant}
+        claims = self.runner.run(
+            claim_lane(self.link, worker_id=worker.id, limit=limit, lane=(tenant, 50), position=(BEGINNING, 0))
+        )
+
+        keys = self._taken(worker, claims, lost=lost)
+        assert set(keys) <= due
+        assert len(set(keys)) == len(keys) == (min(limit, len(due)) if is_alone else 0)
+
+    def _due(self) -> set[tuple[UUID, str]]:
+        return {key for key, row in self.rows.items() if row.status == "pending" and row.due <= self.now}
+
+    def _taken(self, worker: Holder, claims: list[Claim], *, lost: bool) -> list[tuple[UUID, str]]:
+        keys = [(one.tenant_id, one.domain) for one in claims]
         for key, one in zip(keys, claims, strict=True):
             row = self.rows[key]
             row.status, row.holder = "processing", worker.id
@@ -175,6 +197,7 @@ class Protocol(RuleBasedStateMachine):
             assert (one.claim_token, one.attempt, one.crash_count) == (row.token, row.attempt, row.crashes)
         if not lost:
             worker.claims += claims
+        return keys
 
     @rule(index=st.integers(0, 2))
     def renew(self, index: int) -> None:

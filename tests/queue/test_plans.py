@@ -10,7 +10,7 @@ from uuid import UUID, uuid4
 import psycopg
 import pytest
 
-from domain_queue.claims import CLAIM, NIL
+from domain_queue.claims import CLAIM, CLAIM_LANE, NIL
 from domain_queue.leases import RENEW
 from domain_queue.outcomes import COMPLETE, COMPLETE_EMPTY, FAIL_OR_RETRY, PROGRESS, RELEASE, RELEASE_UNKNOWN
 from domain_queue.sweep import LOOK, SWEEP_LOST, SWEEP_RESCANS
@@ -174,6 +174,28 @@ def test_a_claim_reads_what_it_takes(table: psycopg.Connection[Any], generic: bo
     assert "domains_claim_idx" in plan.scans()
     if table.rows > 1_000:  # type: ignore[attr-defined]
         assert "all of domains" not in plan.scans()
+
+
+@pytest.mark.parametrize("generic", [False, True], ids=["custom", "generic"])
+def test_a_claim_from_one_lane_looks_for_others_once_and_reads_no_table(
+    table: psycopg.Connection[Any], generic: bool
+) -> None:
+    params = {
+        "tenant_id": TENANT,
+        "priority": 51,
+        "after_at": "-infinity",
+        "after_seq": 0,
+        "limit": ROWS,
+        "worker_id": WORKER,
+    }
+    with table.transaction(force_rollback=True):
+        plan = explain(table, CLAIM_LANE, params, generic=generic)
+
+    assert plan.rows == 0  # there are others
+    assert plan.pages < FIXED
+    ways = {node.get("Index Name", node["Node Type"]) for node in plan.nodes if node.get("Relation Name") == "domains"}
+    if table.rows > 1_000:  # type: ignore[attr-defined]
+        assert ways - {"ModifyTable"} == {"domains_claim_idx", "Tid Scan"}
 
 
 FENCED = {

@@ -11,7 +11,19 @@ import pytest
 
 from domain_queue import Fail, Job, LeaseLost, Result, Retry, Submission, Worker, WorkerConfig, cancel, submit
 from migrations import migrate
-from tests.queue.helpers import TENANT, Conn, add_domains, config, count, expire, register, row_of, running, until
+from tests.queue.helpers import (
+    TENANT,
+    Conn,
+    add_domains,
+    config,
+    count,
+    expire,
+    open_link,
+    register,
+    row_of,
+    running,
+    until,
+)
 from tests.support.servers import OwnServer
 
 
@@ -56,6 +68,41 @@ async def test_a_commit_wakes_an_idle_worker_long_before_it_would_look_again(dat
         await ends(conn, "status = 'completed'")
 
         assert time.monotonic() - started < 4  # the next look of its own comes after five seconds
+
+
+async def test_a_worker_that_knew_one_lane_serves_another_at_the_next_commit(database: str, conn: Conn) -> None:
+    [(other,)] = await (await conn.execute("INSERT INTO tenants (name) VALUES ('other') RETURNING id")).fetchall()
+    async with running(config(database, poll_seconds=600), succeed) as worker:
+        await until(_is_idle(worker))
+        for number, tenant_id in enumerate([TENANT, TENANT, other, TENANT], 1):
+            started = time.monotonic()
+            await submit(conn, tenant_id=tenant_id, submissions=submission(f"a{number}.example"))
+            await ends(conn, "status = 'completed'", number)
+
+            assert time.monotonic() - started < 4  # the next look of its own comes after five seconds
+
+
+async def test_a_drained_queue_is_noticed_when_the_last_outcome_is_written(database: str, conn: Conn) -> None:
+    await add_domains(conn, 3)
+
+    async def handle(job: Job) -> Result | None:
+        await asyncio.sleep(0.2)
+        return None
+
+    worker = Worker(config(database, drain=True), handle)
+    worker._intake._idle_seconds = lambda due_in: 600.0  # type: ignore[method-assign]
+    await asyncio.wait_for(worker.run(asyncio.Event()), 20)
+
+    assert await count(conn, "status = 'completed'") == 3
+
+
+async def test_sessions_settle_how_times_are_written_and_that_plans_are_made_once(database: str, conn: Conn) -> None:
+    async with open_link(database) as link:
+        [settled] = await link.fetch("SELECT current_setting('timezone'), current_setting('plan_cache_mode')", {})
+    assert settled == ("UTC", "force_generic_plan")
+    async with open_link(database, prepare=False) as link:  # perhaps a pooler's session, which others use next
+        [(mode,)] = await link.fetch("SELECT current_setting('plan_cache_mode')", {})
+    assert mode == "auto"
 
 
 def _is_idle(worker: Worker):  # type: ignore[no-untyped-def]

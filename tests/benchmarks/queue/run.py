@@ -167,17 +167,21 @@ class Bench:
             starts = next_event(process, "starts")
         took = [starts["starts"][number] - at for number, at in committed.items() if number in starts["starts"]]
         percentiles = statistics.quantiles(took, n=100)
-        print(
-            f"  {program.name:20} p50 {1000 * percentiles[49]:6.2f} ms   p99 {1000 * percentiles[98]:6.2f} ms"
-            f"   RSS {starts['rss'] / 2**20:4.0f} MiB   {len(took)} of {jobs} seen",
-            flush=True,
-        )
+        _print_latency(program.name, percentiles[49], percentiles[98], starts["rss"], f"{len(took)} of {jobs} seen")
         return percentiles[49], percentiles[98]
 
-    def latencies(self) -> None:
-        print("\npick-up: commit of the insert to start of the handler, idle queue")
-        ours = self.latency(OURS)
-        others = [self.latency(program) for program in self.peers if program.has_latency]
+    def latencies(self, rounds: int) -> None:
+        """Everybody in turn, as the drains: how long a machine that slept takes to wake changes by the minute."""
+        print(f"\npick-up: commit of the insert to start of the handler, idle queue; {rounds} rounds, in turn")
+        programs = [OURS, *(program for program in self.peers if program.has_latency)]
+        runs = [[self.latency(program) for program in programs] for _ in range(rounds)]
+        ours, *others = [
+            tuple(statistics.median(run[index][which] for run in runs) for which in (0, 1))
+            for index in range(len(programs))
+        ]
+        print("  the medians of the rounds")
+        for program, (half, most) in zip(programs, (ours, *others), strict=True):
+            _print_latency(program.name, half, most)
         if others:
             self.judge("pick-up p50, best peer to ours", min(other[0] for other in others) / ours[0], 1.0)
             self.judge("pick-up p99, best peer to ours", min(other[1] for other in others) / ours[1], 1.0)
@@ -203,6 +207,11 @@ class Bench:
 def _middle(runs: list[dict[str, Any]]) -> dict[str, Any]:
     """The run of median rate; of two in the middle the slower."""
     return sorted(runs, key=lambda run: run["rate"])[(len(runs) - 1) // 2]
+
+
+def _print_latency(name: str, half: float, most: float, rss: int | None = None, seen: str = "") -> None:
+    memory = "" if rss is None else f"   RSS {rss / 2**20:4.0f} MiB   "
+    print(f"  {name:20} p50 {1000 * half:6.2f} ms   p99 {1000 * most:6.2f} ms{memory}{seen}", flush=True)
 
 
 def _print_drain(name: str, run: Mapping[str, Any]) -> None:
@@ -288,7 +297,7 @@ def _run(bench: Bench, parts: set[str]) -> None:
         ("backlog", lambda: bench.backlog(base)),
         ("snapshot", lambda: bench.old_snapshot(base, bench.options.jobs * 5)),
         ("pooler", lambda: bench.pooled(base, bench.options.jobs)),
-        ("latency", bench.latencies),
+        ("latency", lambda: bench.latencies(rounds)),
         ("enqueue", bench.enqueue),
         ("idle", bench.idle),
     ]
