@@ -40,6 +40,8 @@ async def fill(conninfo: str, number: int) -> None:
             await submit(conn, tenant_id=TENANT, submissions=some, quiet=True)
         say(event="enqueued", seconds=time.perf_counter() - at)
         await conn.execute("VACUUM ANALYZE domains")
+        if "MEASURED" in os.environ:  # a backlog stands: what filling it left to be written is not the drain's
+            await conn.execute("CHECKPOINT")
 
 
 async def drain(conninfo: str, number: int) -> None:
