@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from extractor.page.reading import read_page
+from extractor.page.reading import read_page, warm_up
 
-__all__ = ["read_page"]
+__all__ = ["read_page", "warm_up"]

@@ -32,7 +32,7 @@ def main() -> None:
     control = socket.socket(fileno=int(sys.argv[1]))
     _die_with_parent(os.getppid())
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is for the parent to handle
-    read_page = _reader(sys.argv[2])  # imported once, before the first fork
+    read_page = _reader(sys.argv[2])  # imported and warmed up once, before the first fork
     limits = {key: int(value) for key, value in (word.split("=") for word in sys.argv[3:])}
     gc.freeze()  # keeps the shared pages shared
     children: set[int] = set()
@@ -64,8 +64,11 @@ def _reap(children: set[int]) -> None:
 
 
 def _reader(name: str) -> ReadPage:
-    module, _, function = name.partition(":")
-    found: ReadPage = getattr(importlib.import_module(module), function)
+    module_name, _, function = name.partition(":")
+    module = importlib.import_module(module_name)
+    if warm_up := getattr(module, "warm_up", None):
+        warm_up()
+    found: ReadPage = getattr(module, function)
     return found
 
 

@@ -300,3 +300,23 @@ def test_tags_read_many_at_a_time_are_the_same_as_tags_read_one_by_one(source: s
         return scan.markup
 
     assert read(markup_module.MAX_STRETCH) == read(0)
+
+
+def test_after_warming_up_the_first_page_loads_nothing_more() -> None:
+    """In a process of its own: in this one everything is loaded already."""
+    program = """
+import sys
+from extractor.page import read_page, warm_up
+from extractor.page.reading import _TYPICAL_PAGE
+warm_up()
+before = set(sys.modules)
+facts = read_page(b'<html lang=de><p>Tel. 030 901820, info@acme.de, Musterstr. 1, 10117 Berlin', url='https://acme.de/')
+assert facts.phones and facts.emails and facts.addresses, facts
+assert set(sys.modules) == before, set(sys.modules) - before
+from extractor.technologies import matching
+assert matching._index.cache_info().misses == 1
+typical = read_page(_TYPICAL_PAGE, url='https://www.typical.example/')
+assert typical.wordpress.marks and typical.organizations and typical.copyright_year == 2025 and len(typical.phones) > 5
+"""
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr

@@ -51,6 +51,10 @@ async def test_a_page_over_the_limits_is_given_up_and_the_next_one_read(pool: Pa
     assert pool.lost_pages == 1
 
 
+async def test_what_every_page_needs_is_loaded_once_before_the_children_are_made(pool: PagePool) -> None:
+    assert (await pool.read_page(b"fine", url=URL, status=200)).noindex
+
+
 async def test_a_child_cannot_write_files(pool: PagePool, tmp_path: Path) -> None:
     with pytest.raises(PageLost):
         await read(pool, b"write " + bytes(tmp_path / "file"))

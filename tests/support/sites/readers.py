@@ -9,6 +9,13 @@ from collections.abc import Mapping
 
 from extractor.models import Found, PageFacts
 
+_is_warm: list[bool] = []
+
+
+def warm_up() -> None:
+    """Noted for whoever is forked from here."""
+    _is_warm.append(True)
+
 
 def read_page(body: bytes, *, url: str, status: int | None = None, headers: Mapping[str, str]) -> PageFacts:
     """Do what the body says; otherwise tell what arrived and which process read it."""
@@ -41,6 +48,7 @@ def read_page(body: bytes, *, url: str, status: int | None = None, headers: Mapp
         titles=[Found(value=str(len(body)), how="length")],
         site_names=[Found(value=str(os.getpid()), how="pid")],
         languages=[Found(value=headers.get("language", ""), how="header")],
+        noindex=_is_warm == [True],
     )
 
 
