@@ -234,7 +234,7 @@ async def claim(
 async def claim_lane(link: Link, *, worker_id: UUID, limit: int, lane: Lane, position: Position) -> list[Claim]:
     """As ``claim``, from ``position`` on in ``lane``; nothing if any other lane has a pending row.
 
-    None mean that nothing is due there, that rows were locked, or that the queue is not this lane alone: ask ``claim``.
+    No rows mean that none is due there, that they were locked, or that the queue is not this lane alone: ask ``claim``.
     """
     tenant_id, priority = lane
     after_at, after_seq = position

@@ -166,14 +166,15 @@ class Intake:
         return len(claims)
 
     async def _ask(self, worker_id: UUID, limit: int) -> list[Claim]:
-        """Rows from the one lane there seems to be, above the watermarks, or from anywhere."""
-        positions = self._watermarks.choose()
-        only = self._watermarks.only_lane() if positions or self._was_woken else None
-        self._was_woken = False
-        self._was_full_range = not positions and only is None
+        """Rows from above the watermarks or from anywhere; for whoever woke the worker, first from its only lane."""
+        only = self._watermarks.only_lane() if self._was_woken else None
+        self._was_woken = self._was_full_range = False
         if only is not None:
             lane, position = only
-            return await claim_lane(self._link, worker_id=worker_id, limit=limit, lane=lane, position=position)
+            if found := await claim_lane(self._link, worker_id=worker_id, limit=limit, lane=lane, position=position):
+                return found
+        positions = self._watermarks.choose()
+        self._was_full_range = not positions
         return await claim(
             self._link, worker_id=worker_id, limit=limit, watermarks=positions, served_last=self._served_last
         )

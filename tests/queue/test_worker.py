@@ -82,6 +82,32 @@ async def test_a_worker_that_knew_one_lane_serves_another_at_the_next_commit(dat
             assert time.monotonic() - started < 4  # the next look of its own comes after five seconds
 
 
+async def test_a_row_that_waits_elsewhere_costs_a_busy_worker_neither_watermarks_nor_statements(
+    database: str, conn: Conn
+) -> None:
+    await add_domains(conn, 300)
+    await add_domains(conn, 1, prefix="later", priority=10, available_at="2999-01-01")
+    asked: list[bool] = []
+    worker = Worker(config(database, concurrency=10, batch_size=10), succeed)
+    choose = worker._intake._watermarks.choose
+
+    def noted() -> object:
+        positions = choose()
+        asked.append(bool(positions))
+        return positions
+
+    worker._intake._watermarks.choose = noted  # type: ignore[method-assign, assignment]
+    stop = asyncio.Event()
+    task = asyncio.create_task(worker.run(stop))
+    await ends(conn, "status = 'completed'", 300)
+    stop.set()
+    await task
+
+    from_watermarks = asked.count(True)
+    assert from_watermarks > 20  # of the 30 claims that found something
+    assert worker.stats.counters.claim_calls == len(asked)
+
+
 async def test_a_drained_queue_is_noticed_when_the_last_outcome_is_written(database: str, conn: Conn) -> None:
     await add_domains(conn, 3)
 
