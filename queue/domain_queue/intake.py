@@ -69,6 +69,7 @@ class Intake:
         self._silent: list[UUID] = []
         self._was_full_range = False
         self._was_woken = False
+        self._may_be_one_lane = True
         self._uncertain = False  # a worker that begins holds nothing, known or unknown
         self._clock_was_set_back = True
         self._sweep_at = self._tidy_at = time.monotonic() + SWEEP_SECONDS
@@ -166,15 +167,19 @@ class Intake:
         return len(claims)
 
     async def _ask(self, worker_id: UUID, limit: int) -> list[Claim]:
-        """Rows from above the watermarks or from anywhere; for whoever woke the worker, first from its only lane."""
-        only = self._watermarks.only_lane() if self._was_woken else None
+        """Rows from above the watermarks, or from anywhere; first from the only lane that is known."""
+        positions = self._watermarks.choose()
+        only = self._watermarks.only_lane() if self._was_woken or (positions and self._may_be_one_lane) else None
         self._was_woken = self._was_full_range = False
         if only is not None:
             lane, position = only
-            if found := await claim_lane(self._link, worker_id=worker_id, limit=limit, lane=lane, position=position):
+            found = await claim_lane(self._link, worker_id=worker_id, limit=limit, lane=lane, position=position)
+            self._may_be_one_lane = bool(found)
+            if found:
                 return found
-        positions = self._watermarks.choose()
-        self._was_full_range = not positions
+        if not positions:
+            self._was_full_range = True
+            self._may_be_one_lane = True  # asked again once in a while: what was elsewhere may be gone
         return await claim(
             self._link, worker_id=worker_id, limit=limit, watermarks=positions, served_last=self._served_last
         )

@@ -103,9 +103,7 @@ async def test_a_row_that_waits_elsewhere_costs_a_busy_worker_neither_watermarks
     stop.set()
     await task
 
-    from_watermarks = asked.count(True)
-    assert from_watermarks > 20  # of the 30 claims that found something
-    assert worker.stats.counters.claim_calls == len(asked)
+    assert asked.count(False) * 3 < asked.count(True)
 
 
 async def test_a_drained_queue_is_noticed_when_the_last_outcome_is_written(database: str, conn: Conn) -> None:
